@@ -1,0 +1,48 @@
+//! What every detector and explanation says about itself, and how one is built from its settings.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Identity and page of a detector or an explanation.
+#[derive(Debug)]
+pub struct Meta {
+    /// Name in configuration, contributions and metrics; equals the file's stem.
+    pub id: &'static str,
+    /// Version that brought it.
+    pub since: &'static str,
+    /// The file's own text: its `//!` header is the page that `chartsentry explain` prints.
+    pub source: &'static str,
+}
+
+impl Meta {
+    /// The page: the file's `//!` header as Markdown.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let lines = self.source.lines().take_while(|line| line.starts_with("//!"));
+        lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// One line of a registry.
+pub struct Entry<T: ?Sized + 'static> {
+    pub meta: &'static Meta,
+    /// The shipped settings as JSON; every valid key is in it.
+    pub defaults: fn() -> Value,
+    /// Builds it from complete settings; the error names the key.
+    pub build: fn(&Value) -> Result<Box<T>, String>,
+}
+
+/// The shipped settings of `S` as JSON.
+#[must_use]
+pub fn defaults_of<S: Default + Serialize>() -> Value {
+    serde_json::to_value(S::default()).unwrap_or(Value::Null)
+}
+
+/// Reads complete settings.
+///
+/// # Errors
+/// The sentence of the first value that does not fit.
+pub fn read<S: DeserializeOwned>(settings: &Value) -> Result<S, String> {
+    S::deserialize(settings).map_err(|error| error.to_string())
+}
