@@ -1,7 +1,227 @@
-//! The engine: accesses and context in, incidents out. Pure: no clock, no I/O, no randomness.
+//! The engine: accesses and context in, incidents out.
+//!
+//! Pure: no clock, no I/O, no randomness. Time enters as event time, watermarks and ticks, so that a
+//! daemon and a replay of the same log say the same.
+//!
+//! ```text
+//!  AccessEvent -> Intake (interned rows, by shard) -> Engine::push -> reorder buffer
+//!                                                                         | watermark
+//!  ContextUpdate -> Engine::learn -> Context, Touch --------------------> Shard: enrich -> decide -> episode
+//!                                                                         |
+//!                                     Output: handoffs, incidents, detections, verdicts
+//! ```
 
+mod access;
+pub mod context;
 pub mod detectors;
+pub mod dictionary;
+pub mod enrich;
+mod episode;
+pub mod evidence;
 pub mod explain;
+pub mod feeds;
+mod horizon;
+mod intake;
+mod lifecycle;
+pub mod matching;
+pub mod output;
+pub mod people;
+pub mod population;
 pub mod registry;
+pub mod relations;
 pub mod roles;
+pub mod roster;
+pub mod rules;
 pub mod settings;
+mod shard;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::model::context::ContextUpdate;
+use crate::model::incident::Incident;
+use crate::model::time::Timestamp;
+
+pub use access::{Access, Rows};
+use context::{Context, Touch};
+pub use intake::{Arrival, Intake};
+use output::{Output, Tally};
+use rules::Rules;
+use settings::Policy;
+use shard::{Shard, World};
+
+/// The engine.
+pub struct Engine {
+    rules: Rules,
+    context: Context,
+    shards: Vec<Shard>,
+    /// Facts to come, in the order in which they become known.
+    timeline: Vec<Touch>,
+    /// Facts that came after their time, for the next advance.
+    late: Vec<Touch>,
+    clock: Timestamp,
+    newest: Timestamp,
+    input_end: Timestamp,
+    report_verdicts: bool,
+}
+
+impl Engine {
+    /// An engine under a policy, with so many shards.
+    ///
+    /// # Errors
+    /// One sentence for each setting that does not fit.
+    pub fn new(policy: &Policy, shards: usize) -> Result<Self, Vec<String>> {
+        Ok(Self {
+            rules: Rules::new(policy)?,
+            context: Context::new(policy),
+            shards: (0..shards.max(1)).map(|_| Shard::new()).collect(),
+            timeline: Vec::new(),
+            late: Vec::new(),
+            clock: Timestamp::MIN,
+            newest: Timestamp::MIN,
+            input_end: Timestamp::MAX,
+            report_verdicts: false,
+        })
+    }
+
+    /// Reports the verdict of every access, when it can change no more.
+    pub const fn report_verdicts(&mut self) {
+        self.report_verdicts = true;
+    }
+
+    /// What is known.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// An empty intake for this engine's shards.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        Intake::new(self.shards.len())
+    }
+
+    /// How far event time has come.
+    #[must_use]
+    pub const fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// The newest access that came.
+    #[must_use]
+    pub const fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// Takes context facts in, in any order. Those whose time is past are acted on at the next advance.
+    pub fn learn(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
+        self.context.apply(updates);
+        let before = self.timeline.len();
+        for touch in self.context.take_touches() {
+            if touch.known_at <= self.clock {
+                if touch.from <= self.clock && self.clock != Timestamp::MIN {
+                    self.late.push(touch);
+                }
+            } else if touch.known_at > touch.from && touch.known_at != Timestamp::MIN {
+                self.timeline.push(touch);
+            }
+        }
+        if self.timeline.len() > before {
+            self.timeline.sort_unstable();
+        }
+        self.late.sort_unstable();
+        self.late.dedup();
+    }
+
+    /// Takes accesses in; they wait for the watermark.
+    pub fn push(&mut self, intake: Intake) {
+        if let Some((_, newest)) = intake.bounds() {
+            self.newest = self.newest.max(newest);
+        }
+        for (shard, rows) in self.shards.iter_mut().zip(intake.settle(&mut self.context.dictionary)) {
+            shard.push(rows);
+        }
+    }
+
+    /// Lives through the time up to `watermark`: no access at or before it is expected any more.
+    pub fn advance(&mut self, watermark: Timestamp) -> Output {
+        let due = self.timeline.partition_point(|touch| touch.known_at <= watermark);
+        let late = std::mem::take(&mut self.late);
+        let (timeline, world) = (
+            &self.timeline[..due],
+            World {
+                rules: &self.rules,
+                context: &self.context,
+                input_end: self.input_end,
+                report_verdicts: self.report_verdicts,
+            },
+        );
+        self.shards.par_iter_mut().for_each(|shard| shard.advance(watermark, &late, timeline, world));
+        self.timeline.drain(..due);
+        self.clock = self.clock.max(watermark);
+        self.collect()
+    }
+
+    /// The end of the input: lives through the time up to `now` and reports what is still held.
+    pub fn finish(&mut self, now: Timestamp) -> Output {
+        self.input_end = self.newest;
+        let mut output = self.advance(now.max(self.clock));
+        let world = World {
+            rules: &self.rules,
+            context: &self.context,
+            input_end: self.input_end,
+            report_verdicts: self.report_verdicts,
+        };
+        self.shards.par_iter_mut().for_each(|shard| shard.finish(world));
+        output.append(self.collect());
+        output.sort();
+        output
+    }
+
+    /// Every incident as it stands: highest score first, then by id.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<Incident> {
+        let episodes = self.shards.iter().flat_map(|shard| shard.episodes.iter().flatten());
+        let mut incidents: Vec<Incident> = episodes
+            .filter_map(|episode| {
+                let weighed = episode.weigh(&self.rules, &self.context);
+                episode.incident(&self.rules, &self.context, &weighed)
+            })
+            .collect();
+        incidents.sort_by(|one, other| {
+            other.score.total_cmp(&one.score).then_with(|| one.incident_id.cmp(&other.incident_id))
+        });
+        incidents
+    }
+
+    /// All counts.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.shards.iter().for_each(|shard| tally.add(&shard.tally()));
+        tally
+    }
+
+    /// Explained accesses by the id of their strongest basis.
+    #[must_use]
+    pub fn explained_by(&self, tally: &Tally) -> BTreeMap<String, u64> {
+        let name = |basis: u8| self.rules.explanations.get(usize::from(basis)).map_or("", |rule| rule.meta.id);
+        tally.explained.iter().map(|(&basis, &count)| (name(basis).to_owned(), count)).collect()
+    }
+
+    /// What the shards brought, and the incidents that changed.
+    fn collect(&mut self) -> Output {
+        let mut output = Output::default();
+        for shard in &mut self.shards {
+            output.append(std::mem::take(&mut shard.out));
+            for place in std::mem::take(&mut shard.dirty).into_keys() {
+                let Some(episode) = shard.episodes.get(place as usize).and_then(Option::as_ref) else { continue };
+                let weighed = episode.weigh(&self.rules, &self.context);
+                output.incidents.extend(episode.incident(&self.rules, &self.context, &weighed));
+            }
+        }
+        output.sort();
+        output
+    }
+}

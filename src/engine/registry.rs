@@ -29,8 +29,8 @@ pub struct Entry<T: ?Sized + 'static> {
     pub meta: &'static Meta,
     /// The shipped settings as JSON; every valid key is in it.
     pub defaults: fn() -> Value,
-    /// Builds it from complete settings; the error names the key.
-    pub build: fn(&Value) -> Result<Box<T>, String>,
+    /// Builds it from complete settings, or nothing where they switch it off; the error names the key.
+    pub build: fn(&Value) -> Result<Option<Box<T>>, String>,
 }
 
 /// The shipped settings of `S` as JSON.

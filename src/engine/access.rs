@@ -1,0 +1,134 @@
+//! An access as the engine holds it: one cache line, ids instead of text.
+
+use crate::model::access::{Action, Outcome};
+use crate::model::time::Timestamp;
+
+use super::dictionary::NONE;
+
+/// What the engine knows of an access by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Standing {
+    /// Not looked at: without a patient, denied or failed.
+    Aside,
+    /// Explained and in no episode; the number of its basis stands beside it.
+    Explained,
+    /// Held by an episode: unexplained, or over the threshold in spite of an explanation.
+    Held,
+}
+
+/// One access: 64 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    pub at: Timestamp,
+    /// `MIN` = the source does not say.
+    pub recorded_at: Timestamp,
+    /// When the hospital could first review it; `MIN` = the source does not say.
+    pub available_at: Timestamp,
+    /// When the pipeline received it; `MIN` = with the rest of the run.
+    pub ingested_at: Timestamp,
+    pub user: u32,
+    /// [`NONE`] for a log-in or a search without a hit.
+    pub patient: u32,
+    /// Where the user was logged in, or [`NONE`].
+    pub department: u32,
+    pub(super) event_start: u32,
+    pub(super) event_len: u16,
+    /// Part of the chart, or `u16::MAX`.
+    pub(super) resource: u16,
+    pub action: Action,
+    pub outcome: Outcome,
+    pub(super) standing: Standing,
+    /// Basis of the explanation while `standing` is `Explained`.
+    pub(super) basis: u8,
+    /// Earlier rows of the horizon with the same patient and the same user.
+    pub(super) previous_of_patient: u32,
+    pub(super) previous_of_user: u32,
+}
+
+const _: () = assert!(size_of::<Access>() == 64);
+
+impl Access {
+    /// Whether it counts as an access to a chart: a patient, and success.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.patient != NONE && self.outcome == Outcome::Success
+    }
+
+    /// The resource's number in the dictionary.
+    #[must_use]
+    pub fn resource(&self) -> u32 {
+        if self.resource == u16::MAX { NONE } else { u32::from(self.resource) }
+    }
+}
+
+/// Rows and the text of their event ids.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    pub(super) rows: Vec<Access>,
+    pub(super) text: String,
+}
+
+impl Rows {
+    /// How many rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The event id of one of these rows.
+    #[must_use]
+    pub fn event_id(&self, row: &Access) -> &str {
+        let start = row.event_start as usize;
+        self.text.get(start..start + usize::from(row.event_len)).unwrap_or("")
+    }
+
+    /// Appends a copy of a row under its event id.
+    pub(super) fn push(&mut self, mut row: Access, event_id: &str) {
+        row.event_start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        row.event_len = u16::try_from(event_id.len()).unwrap_or(u16::MAX);
+        self.text.push_str(event_id);
+        self.rows.push(row);
+    }
+
+    /// Puts the rows in the total order: time, event id, patient id, then as they came.
+    pub(super) fn sort(&mut self, patient_text: impl Fn(u32) -> String) {
+        let text = std::mem::take(&mut self.text);
+        let id = |row: &Access| {
+            text.get(row.event_start as usize..row.event_start as usize + usize::from(row.event_len)).unwrap_or("")
+        };
+        let order = |one: &Access, other: &Access| {
+            one.at.cmp(&other.at).then_with(|| id(one).cmp(id(other))).then_with(|| {
+                if one.patient == other.patient {
+                    std::cmp::Ordering::Equal
+                } else {
+                    patient_text(one.patient).cmp(&patient_text(other.patient))
+                }
+            })
+        };
+        if !self.rows.is_sorted_by(|one, other| order(one, other).is_le()) {
+            self.rows.sort_by(order);
+        }
+        self.text = text;
+    }
+
+    /// Splits off the rows at or before `until`; the others stay.
+    pub(super) fn take_until(&mut self, until: Timestamp) -> Self {
+        if self.rows.iter().all(|row| row.at <= until) {
+            return std::mem::take(self);
+        }
+        let all = std::mem::take(self);
+        let mut due = Self::default();
+        for row in &all.rows {
+            let part = if row.at <= until { &mut due } else { &mut *self };
+            part.push(*row, all.event_id(row));
+        }
+        due
+    }
+}

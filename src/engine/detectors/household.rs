@@ -1,0 +1,96 @@
+//! # household
+//!
+//! ## What it detects
+//! The person acting and the patient live at the same address.
+//!
+//! ## Why it matters
+//! Members of a household look each other up without a reason of care; also those with different
+//! family names, whom `same_surname` misses.
+//!
+//! ## How it decides
+//! The normalised addresses in force at the access (postal code, house number, street, unit) agree,
+//! and fewer than `institution_from` patients live there. A larger address counts only between people
+//! of whom one is registered as the other's contact. The weight is the logarithm of how much more
+//! often a look without a reason stays in the household (`household_share`) than chance would, at
+//! most `max_weight`.
+//!
+//! ## Known false positives
+//! Apartment houses whose unit numbers are missing; shared flats of colleagues.
+//!
+//! ## Blind spots
+//! Family members who moved out; addresses that one system never updated.
+//!
+//! ## Tuning
+//! `institution_from`: number of patients from which an address is an institution (a nursing home, a
+//! shelter, a dormitory) and says nothing. `max_weight`: most that an address can add.
+//!
+//! ## Triage runbook
+//! 1. On the day of `occurred_first`, compare the two addresses and the contacts of `patient_id`.
+//! 2. In the 90 days around it, see whether `user_id` opened other charts at that address.
+//! 3. Ask whether the patient had asked the person to look; a wish is not an authorisation.
+//!
+//! ## References
+//! Good, weight of evidence, 1950.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Detector, count};
+use crate::engine::dictionary::NONE;
+use crate::engine::enrich::View;
+use crate::engine::evidence::{Evidence, Finding};
+use crate::engine::registry::{self, Entry, Meta};
+
+static META: Meta = Meta { id: "household", since: "0.1.0", source: include_str!("household.rs") };
+
+pub(super) const ENTRY: Entry<dyn Detector> = Entry {
+    meta: &META,
+    defaults: registry::defaults_of::<Settings>,
+    build: |settings| {
+        let settings: Settings = registry::read(settings)?;
+        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
+    },
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Settings {
+    enabled: bool,
+    household_share: f64,
+    max_weight: f64,
+    institution_from: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { enabled: true, household_share: 0.2, max_weight: 6.5, institution_from: 15 }
+    }
+}
+
+impl Detector for Settings {
+    fn look(&self, view: &View<'_>) -> Option<Finding> {
+        let (actor, chart) = view.actor.zip(view.chart)?;
+        if actor.dwelling == NONE || actor.dwelling != chart.dwelling || view.is_own_chart() {
+            return None;
+        }
+        let midnight = view.midnight();
+        let residents = view.context.population.at_dwelling(chart.dwelling, midnight).max(1);
+        if residents >= self.institution_from && !are_contacts(view, actor.patient) {
+            return None;
+        }
+        let everyone = view.context.population.patients(midnight).max(residents);
+        let chance = f64::from(residents.min(self.institution_from)) / f64::from(everyone);
+        let weight = (self.household_share / chance).ln().min(self.max_weight);
+        (weight > 0.0).then_some(Finding { weight, numbers: [residents, everyone] })
+    }
+
+    fn reason(&self, evidence: &Evidence) -> String {
+        let [residents, everyone] = evidence.numbers;
+        format!("Same home address: shared by {} of {} patients", count(residents), count(everyone))
+    }
+}
+
+fn are_contacts(view: &View<'_>, actor_patient: u32) -> bool {
+    let patient = view.access.patient;
+    actor_patient != NONE
+        && (view.context.contacts(patient, view.now).any(|contact| contact == actor_patient)
+            || view.context.contacts(actor_patient, view.now).any(|contact| contact == patient))
+}

@@ -1,0 +1,94 @@
+//! An access joined with what is known about it: actor, patient, relationships.
+
+use crate::model::time::{Timestamp, Zone};
+
+use super::access::Access;
+use super::context::Context;
+use super::dictionary::NONE;
+use super::feeds::{GapRule, Unknown};
+use super::people::{Chart, Member};
+use super::relations::{Hits, Query};
+
+/// Everything a detector or an explanation may look at. `now` is the instant from which it looks:
+/// the access as it stood then, and as known by now.
+#[derive(Debug)]
+pub struct View<'v> {
+    pub access: &'v Access,
+    pub now: Timestamp,
+    pub context: &'v Context,
+    pub zone: &'v Zone,
+    /// The staff record in force at the access.
+    pub actor: Option<&'v Member>,
+    /// The demographics in force at the access.
+    pub chart: Option<&'v Chart>,
+    /// Where the event, the home department and the roster place the user; may hold [`NONE`].
+    pub departments: &'v [u32],
+    /// The patient's relationships that cover this access.
+    pub hits: Hits,
+    /// Why the absence of a relationship cannot be told, and until when.
+    pub unknown: Option<(Unknown, Timestamp)>,
+    /// Whether an explanation holds; known to detectors, not to explanations.
+    pub is_explained: bool,
+}
+
+impl<'v> View<'v> {
+    /// Joins an access with the context; `departments` is a scratch list that is filled here.
+    pub fn new(
+        access: &'v Access,
+        now: Timestamp,
+        context: &'v Context,
+        zone: &'v Zone,
+        gaps: GapRule,
+        departments: &'v mut Vec<u32>,
+    ) -> Self {
+        let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
+        let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
+        places(access, actor, departments);
+        if let Some(roster) = context.roster(access.user) {
+            roster.departments(access.at, now, departments);
+        }
+        let departments: &'v [u32] = departments;
+        let hits = search(access, now, context, departments);
+        let unknown = context.feeds.unknown(departments, access.at, now, gaps);
+        Self { access, now, context, zone, actor, chart, departments, hits, unknown, is_explained: false }
+    }
+
+    /// Whether the chart is the user's own.
+    #[must_use]
+    pub fn is_own_chart(&self) -> bool {
+        self.actor.is_some_and(|actor| actor.patient != NONE && actor.patient == self.access.patient)
+    }
+
+    /// The local midnight before the access: the moment whose counts of the population apply.
+    #[must_use]
+    pub fn midnight(&self) -> Timestamp {
+        self.zone.start_of(self.zone.date(self.access.at))
+    }
+
+    /// Every surname key that the user has or had, as known by now.
+    pub fn actor_surnames(&self) -> impl Iterator<Item = u32> {
+        let versions = self.context.member(self.access.user).into_iter();
+        versions.flat_map(|versions| versions.known(self.now)).flat_map(|member| member.surnames.iter().copied())
+    }
+
+    /// Whether the patient has or had this surname key, as known by now.
+    #[must_use]
+    pub fn chart_has_surname(&self, key: u32) -> bool {
+        let versions = self.context.chart(self.access.patient);
+        versions.is_some_and(|versions| versions.known(self.now).any(|chart| chart.surnames.contains(&key)))
+    }
+}
+
+/// The departments that need no roster: where the event and the home department place the user.
+pub(super) fn places(access: &Access, actor: Option<&Member>, out: &mut Vec<u32>) {
+    out.clear();
+    out.push(access.department);
+    if let Some(home) = actor.map(|actor| actor.department).filter(|&home| home != access.department) {
+        out.push(home);
+    }
+}
+
+pub(super) fn search(access: &Access, now: Timestamp, context: &Context, departments: &[u32]) -> Hits {
+    let query = Query { at: access.at, now, user: access.user, departments };
+    context.ties(access.patient).map_or_else(Hits::default, |ties| ties.search(&query, context.graces()))
+}

@@ -1,0 +1,58 @@
+//! # direct
+//!
+//! ## What it explains
+//! Accesses by a person whom a relationship for care names: attending, care-team member, author or
+//! addressee of an order, consultant, person with an appointment.
+//!
+//! ## How it decides
+//! The relationship covers the access from `lead` before its start to `tail` after its end
+//! (`[relationships.*]`), strongly inside its dates, more weakly in the lead and the tail. Tasks
+//! (billing, release of information, quality review) count as `duty` only.
+//!
+//! A record that the looker alone wrote after the look counts only where somebody else's record shows
+//! the patient in care at that moment: consultants document their own consults every day, and a
+//! person without a reason could do the same.
+//!
+//! ## Tuning
+//! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
+
+use super::{Explanation, Weights};
+use crate::engine::enrich::View;
+use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::relations::{Cover, Hit};
+use serde::{Deserialize, Serialize};
+
+static META: Meta = Meta { id: "direct", since: "0.1.0", source: include_str!("direct.rs") };
+
+pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
+    meta: &META,
+    defaults: registry::defaults_of::<Direct>,
+    build: |settings| {
+        let direct: Direct = registry::read(settings)?;
+        Ok(direct.0.enabled.then(|| Box::new(direct) as Box<dyn Explanation>))
+    },
+};
+
+#[derive(Serialize, Deserialize)]
+struct Direct(Weights);
+
+impl Default for Direct {
+    fn default() -> Self {
+        Self(Weights { enabled: true, weight: -8.0, grace_weight: -3.5 })
+    }
+}
+
+impl Explanation for Direct {
+    fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
+        let supported = view.hits.self_made.filter(|_| view.hits.supported);
+        let best = match (view.hits.direct, supported) {
+            (Some(own), Some(late)) if own.cover == Cover::Grace && late.cover == Cover::Inside => Some(late),
+            (own, late) => own.or(late),
+        };
+        best.map(|hit| self.0.of(hit))
+    }
+
+    fn reason(&self, weight: f64) -> String {
+        self.0.sentence(weight, "a care relationship names this person")
+    }
+}

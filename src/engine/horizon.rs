@@ -1,0 +1,137 @@
+//! The accesses of the last settle window, so that a fact that arrives late can change its mind about
+//! them, and so that a copy of an event is recognised.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use crate::model::time::Timestamp;
+
+use super::access::{Access, Rows};
+use super::dictionary::{NONE, hash_text};
+
+/// Rows of one bucket. Buckets leave as a whole.
+const BUCKET: usize = 4096;
+
+#[derive(Debug, Default)]
+struct Bucket {
+    rows: Rows,
+    newest: Timestamp,
+}
+
+/// The last settle window of one shard. Rows are numbered in the order in which they came; the number
+/// wraps around, and one that is no longer here is simply not found.
+#[derive(Debug, Default)]
+pub(super) struct Horizon {
+    buckets: VecDeque<Bucket>,
+    first: u32,
+    ids: HashTable<u32>,
+    last_of_patient: Vec<u32>,
+    last_of_user: Vec<u32>,
+}
+
+impl Horizon {
+    /// Whether an event with this identity came within `window` of `row`.
+    pub(super) fn has_copy(&self, row: &Access, event_id: &str, window: i64) -> bool {
+        let is_same = |&number: &u32| {
+            let Some((old, id)) = self.find(number) else { return false };
+            old.patient == row.patient && old.user == row.user && id == event_id && (old.at - row.at).abs() <= window
+        };
+        self.ids.find(identity_hash(row, event_id), is_same).is_some()
+    }
+
+    /// Adds a row and gives its number.
+    pub(super) fn push(&mut self, mut row: Access, event_id: &str) -> u32 {
+        if self.buckets.back().is_none_or(|bucket| bucket.rows.len() == BUCKET) {
+            let mut bucket = Bucket { newest: Timestamp::MIN, ..Bucket::default() };
+            bucket.rows.rows.reserve_exact(BUCKET);
+            self.buckets.push_back(bucket);
+        }
+        let number = self.first.wrapping_add(self.len() as u32);
+        row.previous_of_patient =
+            if row.patient == NONE { NONE } else { replace(&mut self.last_of_patient, row.patient, number) };
+        row.previous_of_user = replace(&mut self.last_of_user, row.user, number);
+        let (buckets, first) = (&self.buckets, self.first);
+        let rehash = |&old: &u32| find(buckets, first, old).map_or(0, |(row, id)| identity_hash(row, id));
+        self.ids.insert_unique(identity_hash(&row, event_id), number, rehash);
+        if let Some(bucket) = self.buckets.back_mut() {
+            bucket.newest = bucket.newest.max(row.at);
+            bucket.rows.push(row, event_id);
+        }
+        number
+    }
+
+    /// How many rows are held.
+    pub(super) fn len(&self) -> usize {
+        self.buckets.back().map_or(0, |last| (self.buckets.len() - 1) * BUCKET + last.rows.len())
+    }
+
+    /// A row and its event id.
+    pub(super) fn find(&self, number: u32) -> Option<(&Access, &str)> {
+        find(&self.buckets, self.first, number)
+    }
+
+    /// A row to change.
+    pub(super) fn find_mut(&mut self, number: u32) -> Option<&mut Access> {
+        let place = number.wrapping_sub(self.first) as usize;
+        self.buckets.get_mut(place / BUCKET)?.rows.rows.get_mut(place % BUCKET)
+    }
+
+    /// The numbers of a patient's rows, newest first.
+    pub(super) fn of_patient(&self, patient: u32) -> impl Iterator<Item = u32> {
+        let last = self.last_of_patient.get(patient as usize).copied();
+        self.chain(last, |row| row.previous_of_patient)
+    }
+
+    /// The numbers of a user's rows, newest first.
+    pub(super) fn of_user(&self, user: u32) -> impl Iterator<Item = u32> {
+        let last = self.last_of_user.get(user as usize).copied();
+        self.chain(last, |row| row.previous_of_user)
+    }
+
+    fn chain(&self, last: Option<u32>, previous: impl Fn(&Access) -> u32) -> impl Iterator<Item = u32> {
+        let held = move |number: u32| self.find(number).map(|_| number);
+        let step = move |number: &u32| self.find(*number).map(|(row, _)| previous(row)).and_then(held);
+        std::iter::successors(last.and_then(held), step)
+    }
+
+    /// Lets go of the buckets whose every row is older than `before`, showing each row once more.
+    pub(super) fn retire(&mut self, before: Timestamp, mut leave: impl FnMut(&Access, &str)) {
+        while self.buckets.front().is_some_and(|bucket| bucket.rows.len() == BUCKET && bucket.newest < before) {
+            let Some(bucket) = self.buckets.pop_front() else { return };
+            for (place, row) in bucket.rows.rows.iter().enumerate() {
+                let number = self.first.wrapping_add(place as u32);
+                let id = bucket.rows.event_id(row);
+                if let Ok(entry) = self.ids.find_entry(identity_hash(row, id), |&held| held == number) {
+                    entry.remove();
+                }
+                leave(row, id);
+            }
+            self.first = self.first.wrapping_add(BUCKET as u32);
+        }
+    }
+
+    /// Every row held, oldest arrival first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Access, &str)> {
+        self.buckets.iter().flat_map(|bucket| bucket.rows.rows.iter().map(|row| (row, bucket.rows.event_id(row))))
+    }
+}
+
+fn find(buckets: &VecDeque<Bucket>, first: u32, number: u32) -> Option<(&Access, &str)> {
+    let place = number.wrapping_sub(first) as usize;
+    let rows = &buckets.get(place / BUCKET)?.rows;
+    let row = rows.rows.get(place % BUCKET)?;
+    Some((row, rows.event_id(row)))
+}
+
+fn identity_hash(row: &Access, event_id: &str) -> u64 {
+    hash_text(event_id) ^ u64::from(row.patient).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn replace(all: &mut Vec<u32>, index: u32, number: u32) -> u32 {
+    let index = index as usize;
+    if all.len() <= index {
+        all.resize(index + 1, NONE);
+    }
+    std::mem::replace(&mut all[index], number)
+}

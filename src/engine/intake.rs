@@ -1,0 +1,167 @@
+//! The door of the engine: decoded accesses become rows of interned ids, ready for their shards.
+//!
+//! Many blocks are decoded side by side, so an intake only reads the dictionary. What it does not find
+//! there it numbers for itself, marked, and [`Intake::settle`] resolves it afterwards, block by block
+//! in order: so the numbers do not depend on which thread was faster.
+
+use crate::model::access::AccessEvent;
+use crate::model::time::Timestamp;
+
+use super::access::{Access, Rows, Standing};
+use super::dictionary::{Dictionary, Interner, NONE, department_key, hash_text};
+
+/// Marks a number that is the intake's own and not yet the dictionary's.
+const FRESH: u32 = 1 << 31;
+
+/// When a record reached the pipeline, where the source tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The hospital could first review it; `MIN` = not told.
+    pub available_at: Timestamp,
+    /// The pipeline received it; `MIN` = with the rest of the run.
+    pub ingested_at: Timestamp,
+}
+
+impl Arrival {
+    /// For sources that do not tell.
+    pub const UNTOLD: Self = Self { available_at: Timestamp::MIN, ingested_at: Timestamp::MIN };
+}
+
+#[derive(Debug, Default)]
+struct Fresh {
+    users: Interner,
+    patients: Interner,
+    departments: Interner,
+    resources: Interner,
+}
+
+/// Rows of one block, by shard.
+#[derive(Debug)]
+pub struct Intake {
+    shards: Vec<Rows>,
+    fresh: Fresh,
+}
+
+impl Intake {
+    /// An empty intake for so many shards.
+    #[must_use]
+    pub fn new(shards: usize) -> Self {
+        Self { shards: vec![Rows::default(); shards.max(1)], fresh: Fresh::default() }
+    }
+
+    /// Takes one access.
+    pub fn push(&mut self, dictionary: &Dictionary, event: &AccessEvent<'_>, arrival: Arrival) {
+        let user_hash = hash_text(&event.user_id);
+        let shard = shard_of(user_hash, self.shards.len());
+        let department = event
+            .department
+            .as_deref()
+            .map_or(NONE, |name| number(&dictionary.departments, &mut self.fresh.departments, &department_key(name)));
+        let resource = event
+            .resource
+            .as_deref()
+            .map_or(NONE, |name| number(&dictionary.resources, &mut self.fresh.resources, name));
+        let row = Access {
+            at: event.occurred_at,
+            recorded_at: event.recorded_at.unwrap_or(Timestamp::MIN),
+            available_at: arrival.available_at,
+            ingested_at: arrival.ingested_at,
+            user: numbered(user_hash, &dictionary.users, &mut self.fresh.users, &event.user_id),
+            patient: event
+                .patient_id
+                .as_deref()
+                .map_or(NONE, |id| number(&dictionary.patients, &mut self.fresh.patients, id)),
+            department,
+            event_start: 0,
+            event_len: 0,
+            resource: short(resource),
+            action: event.action,
+            outcome: event.outcome,
+            standing: Standing::Aside,
+            basis: 0,
+            previous_of_patient: NONE,
+            previous_of_user: NONE,
+        };
+        self.shards[shard].push(row, &event.event_id);
+    }
+
+    /// How many rows were taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(Rows::len).sum()
+    }
+
+    /// Whether no row was taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The times of the oldest and the newest access taken.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(Timestamp, Timestamp)> {
+        let times = || self.shards.iter().flat_map(|rows| rows.rows.iter().map(|row| row.at));
+        times().min().zip(times().max())
+    }
+
+    /// Gives the new ids their numbers in the dictionary and hands the rows out by shard.
+    pub fn settle(mut self, dictionary: &mut Dictionary) -> Vec<Rows> {
+        let users = adopt(&self.fresh.users, &mut dictionary.users);
+        let patients = adopt(&self.fresh.patients, &mut dictionary.patients);
+        let departments = adopt(&self.fresh.departments, &mut dictionary.departments);
+        let resources = adopt(&self.fresh.resources, &mut dictionary.resources);
+        if users.len() + patients.len() + departments.len() + resources.len() > 0 {
+            for row in self.shards.iter_mut().flat_map(|rows| rows.rows.iter_mut()) {
+                row.user = resolve(row.user, &users);
+                row.patient = resolve(row.patient, &patients);
+                row.department = resolve(row.department, &departments);
+                row.resource = short_resolved(row.resource, &resources);
+            }
+        }
+        self.shards
+    }
+}
+
+/// The shard of a user: the same in every run with as many shards.
+pub(super) fn shard_of(user_hash: u64, shards: usize) -> usize {
+    ((user_hash >> 32) as usize) % shards
+}
+
+fn number(known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
+    numbered(hash_text(text), known, fresh, text)
+}
+
+fn numbered(hash: u64, known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
+    known.get_hashed(hash, text).unwrap_or_else(|| fresh.intern_hashed(hash, text) | FRESH)
+}
+
+/// Resources are few; their numbers are kept in 15 bits and a mark.
+fn short(resource: u32) -> u16 {
+    let index = (resource & !FRESH) as u16 & 0x7FFF;
+    match resource {
+        NONE => u16::MAX,
+        fresh if fresh & FRESH != 0 => index | 0x8000,
+        _ => index,
+    }
+}
+
+fn short_resolved(resource: u16, adopted: &[u32]) -> u16 {
+    if resource == u16::MAX || resource & 0x8000 == 0 {
+        return resource;
+    }
+    adopted
+        .get(usize::from(resource & 0x7FFF))
+        .map_or(u16::MAX, |&index| if index < 0x7FFF { index as u16 } else { u16::MAX })
+}
+
+fn adopt(fresh: &Interner, dictionary: &mut Interner) -> Vec<u32> {
+    fresh.iter().map(|text| dictionary.intern(text)).collect()
+}
+
+fn resolve(index: u32, adopted: &[u32]) -> u32 {
+    if index == NONE || index & FRESH == 0 {
+        index
+    } else {
+        adopted.get((index & !FRESH) as usize).copied().unwrap_or(NONE)
+    }
+}

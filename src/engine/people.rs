@@ -1,0 +1,112 @@
+//! Staff and patients, in versions.
+
+use jiff::civil::Date;
+
+use crate::model::time::Timestamp;
+
+/// One version of a staff record.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Interned home department, or [`super::dictionary::NONE`].
+    pub department: u32,
+    /// Interned MRN under which this person is a patient here.
+    pub patient: u32,
+    /// Interned surname keys, sorted.
+    pub surnames: Box<[u32]>,
+    /// Interned dwelling.
+    pub dwelling: u32,
+    /// Interned role text.
+    pub role: u32,
+    pub hired_on: Option<Date>,
+    /// Last day of work.
+    pub ended_on: Option<Date>,
+}
+
+/// One version of a patient's demographics.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    pub surnames: Box<[u32]>,
+    pub dwelling: u32,
+    pub is_vip: bool,
+    pub is_restricted: bool,
+    pub is_decoy: bool,
+}
+
+impl Chart {
+    /// Whether every access deserves the full look, also one that a relationship explains.
+    #[must_use]
+    pub const fn is_sensitive(&self) -> bool {
+        self.is_restricted || self.is_decoy
+    }
+}
+
+/// Versions of one record, each known from an instant until the next one or its withdrawal.
+#[derive(Clone, Debug)]
+pub struct Versions<T>(Vec<Version<T>>);
+
+#[derive(Clone, Debug)]
+struct Version<T> {
+    known_from: Timestamp,
+    withdrawn_at: Timestamp,
+    value: T,
+}
+
+impl<T> Default for Versions<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Versions<T> {
+    /// Adds a version; one that is known from the same instant is replaced.
+    pub(super) fn insert(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, value: T) {
+        let version = Version { known_from, withdrawn_at, value };
+        match self.0.binary_search_by_key(&known_from, |old| old.known_from) {
+            Ok(place) => self.0[place] = version,
+            Err(place) => self.0.insert(place, version),
+        }
+    }
+
+    /// Takes the whole record back from `at` on.
+    pub(super) fn withdraw(&mut self, at: Timestamp) {
+        for version in &mut self.0 {
+            version.withdrawn_at = version.withdrawn_at.min(at);
+        }
+    }
+
+    /// The version that was in force at an access, seen from `now`: the last one known by then; for an
+    /// access before the record was known, the first one known since.
+    #[must_use]
+    pub fn in_force(&self, at: Timestamp, now: Timestamp) -> Option<&T> {
+        let by_then = self.0.iter().rev().find(|version| version.known_from <= at.min(now));
+        let since = || self.0.iter().find(|version| version.known_from <= now);
+        by_then.or_else(since).filter(|version| now < version.withdrawn_at).map(|version| &version.value)
+    }
+
+    /// Every version known by `now`, oldest first.
+    pub fn known(&self, now: Timestamp) -> impl Iterator<Item = &T> {
+        self.0
+            .iter()
+            .filter(move |version| version.known_from <= now && now < version.withdrawn_at)
+            .map(|version| &version.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_access_is_in_force() {
+        let mut versions = Versions::default();
+        versions.insert(Timestamp(20), Timestamp::MAX, "ward b");
+        versions.insert(Timestamp(10), Timestamp::MAX, "ward a");
+        assert_eq!(versions.in_force(Timestamp(15), Timestamp(30)), Some(&"ward a"));
+        assert_eq!(versions.in_force(Timestamp(25), Timestamp(30)), Some(&"ward b"));
+        assert_eq!(versions.in_force(Timestamp(5), Timestamp(30)), Some(&"ward a"));
+        assert_eq!(versions.in_force(Timestamp(5), Timestamp(7)), None);
+        assert_eq!(versions.known(Timestamp(15)).count(), 1);
+        versions.withdraw(Timestamp(40));
+        assert_eq!(versions.in_force(Timestamp(25), Timestamp(40)), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! How common a family name or an address is among the patients of this hospital.
+//!
+//! Chance is local: a shared "Smith" says little, a shared address in a nursing home says nothing.
+//! Counts are taken at the local midnight before an access and frozen until the next, so a weight
+//! does not move within a day nor with the order in which records arrive. Nothing is recounted:
+//! each key keeps the sorted instants at which its holders became known, and a count is a search.
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::model::time::Timestamp;
+
+/// Sorted instants with a cheap path for appending.
+#[derive(Debug, Default)]
+struct Known(Vec<Timestamp>);
+
+impl Known {
+    fn insert(&mut self, at: Timestamp) {
+        let place = self.0.partition_point(|&old| old <= at);
+        self.0.insert(place, at);
+    }
+
+    /// Appends without keeping the order; [`Known::sort`] restores it.
+    fn push(&mut self, at: Timestamp) {
+        self.0.push(at);
+    }
+
+    fn sort(&mut self) {
+        if !self.0.is_sorted() {
+            self.0.sort_unstable();
+        }
+    }
+
+    fn by(&self, at: Timestamp) -> u32 {
+        self.0.partition_point(|&known| known <= at) as u32
+    }
+}
+
+/// Counts of patients by surname key and by dwelling.
+#[derive(Debug, Default)]
+pub struct Population {
+    everyone: Known,
+    surnames: HashMap<u32, Known, FxBuildHasher>,
+    dwellings: HashMap<u32, Known, FxBuildHasher>,
+}
+
+impl Population {
+    /// A patient became known. [`Population::seal`] must follow before the next count.
+    pub(super) fn add_patient(&mut self, known_from: Timestamp) {
+        self.everyone.push(known_from);
+    }
+
+    /// Makes the patients added since the last call count.
+    pub(super) fn seal(&mut self) {
+        self.everyone.sort();
+    }
+
+    /// A patient became known under a surname key.
+    pub(super) fn add_surname(&mut self, key: u32, known_from: Timestamp) {
+        self.surnames.entry(key).or_default().insert(known_from);
+    }
+
+    /// A patient became known at a dwelling.
+    pub(super) fn add_dwelling(&mut self, key: u32, known_from: Timestamp) {
+        self.dwellings.entry(key).or_default().insert(known_from);
+    }
+
+    /// Patients known by then.
+    #[must_use]
+    pub fn patients(&self, by: Timestamp) -> u32 {
+        self.everyone.by(by)
+    }
+
+    /// Patients known by then with this surname key.
+    #[must_use]
+    pub fn with_surname(&self, key: u32, by: Timestamp) -> u32 {
+        self.surnames.get(&key).map_or(0, |known| known.by(by))
+    }
+
+    /// Patients known by then at this dwelling.
+    #[must_use]
+    pub fn at_dwelling(&self, key: u32, by: Timestamp) -> u32 {
+        self.dwellings.get(&key).map_or(0, |known| known.by(by))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_those_of_their_time() {
+        let mut population = Population::default();
+        for at in [30, 10, 20] {
+            population.add_patient(Timestamp(at));
+            population.add_surname(7, Timestamp(at));
+        }
+        population.add_patient(Timestamp::MIN);
+        population.seal();
+        assert_eq!(population.patients(Timestamp(5)), 1);
+        assert_eq!(population.patients(Timestamp(20)), 3);
+        assert_eq!(population.with_surname(7, Timestamp(20)), 2);
+        assert_eq!(population.with_surname(8, Timestamp(20)), 0);
+    }
+}

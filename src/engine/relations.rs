@@ -1,0 +1,266 @@
+//! Who has a documented reason to use which chart, by patient, bitemporally.
+//!
+//! The look-up is the hot path: nearly every access is explained by one of its patient's
+//! relationships. They stand together in one sorted list per patient, fixed-size and without text;
+//! what only reports need stands aside.
+
+use crate::model::context::RelationshipKind;
+use crate::model::time::Timestamp;
+
+use super::dictionary::NONE;
+use super::settings::Grace;
+
+/// Marks a holder that is a department.
+const DEPARTMENT: u32 = 1 << 31;
+
+/// One version of a relationship, as the look-up needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tie {
+    pub(super) starts: Timestamp,
+    /// `MAX` = open.
+    pub(super) ends: Timestamp,
+    /// Known in `[known_from, known_to)`.
+    pub(super) known_from: Timestamp,
+    pub(super) known_to: Timestamp,
+    holder: u32,
+    /// Number of the record, for its id text and its author.
+    pub(super) record: u32,
+    pub(super) author: u32,
+    pub(super) kind: RelationshipKind,
+}
+
+impl Tie {
+    pub(super) fn user_holder(user: u32) -> u32 {
+        user & !DEPARTMENT
+    }
+
+    pub(super) fn department_holder(department: u32) -> u32 {
+        department | DEPARTMENT
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument for each field of a fixed-size record")]
+    pub(super) fn new(
+        kind: RelationshipKind,
+        holder: u32,
+        record: u32,
+        author: u32,
+        starts: Timestamp,
+        ends: Timestamp,
+        known_from: Timestamp,
+        known_to: Timestamp,
+    ) -> Self {
+        Self { starts, ends, known_from, known_to, holder, record, author, kind }
+    }
+
+    fn is_known(&self, now: Timestamp) -> bool {
+        self.known_from <= now && now < self.known_to
+    }
+}
+
+/// How firmly a relationship covers an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cover {
+    /// In the lead before it starts or the tail after it ends.
+    Grace,
+    /// Between its start and its end.
+    Inside,
+}
+
+/// A relationship that covers an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub cover: Cover,
+    pub kind: RelationshipKind,
+    /// Number of the relationship record.
+    pub record: u32,
+}
+
+/// The best relationship of each basis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// Names the user, for care.
+    pub direct: Option<Hit>,
+    /// Names one of the user's departments, for care.
+    pub department: Option<Hit>,
+    /// A task (billing, release of information, quality review) that names the user or a department.
+    pub task: Option<Hit>,
+    /// One that only the looker wrote, after the look: evidence for nothing unless something else
+    /// supports it.
+    pub self_made: Option<Hit>,
+    /// Someone else's record shows the patient in care here at that moment.
+    pub supported: bool,
+}
+
+/// Whose access is looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'q> {
+    pub at: Timestamp,
+    /// Only records known by then count.
+    pub now: Timestamp,
+    pub user: u32,
+    /// Where the user belongs, is rostered, or was logged in.
+    pub departments: &'q [u32],
+}
+
+/// Lead and tail in microseconds, by kind.
+#[derive(Clone, Debug)]
+pub struct GraceTable([(i64, i64); RelationshipKind::ALL.len()]);
+
+impl GraceTable {
+    /// Takes the settings by kind name; kinds without one have the shipped value.
+    #[must_use]
+    pub fn new(settings: &std::collections::BTreeMap<String, Grace>) -> Self {
+        Self(RelationshipKind::ALL.map(|kind| {
+            let grace = settings.get(kind.name()).copied().unwrap_or(Grace::default_for(kind));
+            (grace.lead.micros(), grace.tail.micros())
+        }))
+    }
+
+    /// The earliest access that a relationship of this kind can explain.
+    #[must_use]
+    pub fn earliest(&self, kind: RelationshipKind, starts: Timestamp) -> Timestamp {
+        starts.minus(self.0[kind as usize].0)
+    }
+
+    fn cover(&self, tie: &Tie, at: Timestamp) -> Option<Cover> {
+        if tie.starts <= at && at <= tie.ends {
+            return Some(Cover::Inside);
+        }
+        let (lead, tail) = self.0[tie.kind as usize];
+        (tie.starts.minus(lead) <= at && at <= tie.ends.plus(tail)).then_some(Cover::Grace)
+    }
+}
+
+/// The relationships of one patient, sorted by start, then by record text (the caller's order).
+#[derive(Clone, Debug, Default)]
+pub struct TieList(Vec<Tie>);
+
+impl TieList {
+    pub(super) fn insert(&mut self, tie: Tie, comes_before: impl Fn(&Tie) -> bool) {
+        let place = self.0.partition_point(comes_before);
+        self.0.insert(place, tie);
+    }
+
+    pub(super) fn of_record_mut(&mut self, record: u32) -> impl Iterator<Item = &mut Tie> {
+        self.0.iter_mut().filter(move |tie| tie.record == record)
+    }
+
+    /// The best relationship of each basis. Newest first, so that most look-ups end after a few steps:
+    /// a direct hit inside its interval ends the search at once.
+    #[must_use]
+    pub fn search(&self, query: &Query<'_>, graces: &GraceTable) -> Hits {
+        let mut hits = Hits::default();
+        for tie in self.0.iter().rev() {
+            if !tie.is_known(query.now) {
+                continue;
+            }
+            let Some(cover) = graces.cover(tie, query.at) else { continue };
+            let names_user = tie.holder == query.user;
+            let is_others = tie.author != query.user;
+            hits.supported |= is_others && !tie.kind.is_task() && !names_user;
+            if !names_user && !is_named(tie.holder, query.departments) {
+                continue;
+            }
+            let hit = Hit { cover, kind: tie.kind, record: tie.record };
+            let slot = if !is_others && tie.known_from > query.at {
+                &mut hits.self_made
+            } else if tie.kind.is_task() {
+                &mut hits.task
+            } else if names_user {
+                &mut hits.direct
+            } else {
+                &mut hits.department
+            };
+            if slot.is_none_or(|best| best.cover < cover) {
+                *slot = Some(hit);
+            }
+            if names_user && cover == Cover::Inside && hits.direct == Some(hit) {
+                break;
+            }
+        }
+        hits
+    }
+}
+
+fn is_named(holder: u32, departments: &[u32]) -> bool {
+    holder & DEPARTMENT != 0
+        && departments.iter().any(|&department| department != NONE && (department | DEPARTMENT) == holder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::HOUR;
+    use std::collections::BTreeMap;
+
+    const NURSE: u32 = 5;
+    const WARD: u32 = 3;
+
+    fn tie(kind: RelationshipKind, holder: u32, starts: i64, ends: i64) -> Tie {
+        Tie::new(
+            kind,
+            holder,
+            1,
+            NONE,
+            Timestamp(starts * HOUR),
+            Timestamp(ends * HOUR),
+            Timestamp::MIN,
+            Timestamp::MAX,
+        )
+    }
+
+    fn search(ties: &[Tie], at: i64, now: i64) -> Hits {
+        let mut list = TieList::default();
+        for tie in ties {
+            list.insert(*tie, |old| old.starts <= tie.starts);
+        }
+        let query =
+            Query { at: Timestamp(at * HOUR), now: Timestamp(now * HOUR), user: NURSE, departments: &[NONE, WARD] };
+        list.search(&query, &GraceTable::new(&BTreeMap::new()))
+    }
+
+    #[test]
+    fn inside_beats_grace_and_outside_is_nothing() {
+        let order = tie(RelationshipKind::Order, Tie::user_holder(NURSE), 100, 110);
+        assert_eq!(search(&[order], 105, 105).direct.map(|hit| hit.cover), Some(Cover::Inside));
+        assert_eq!(search(&[order], 98, 98).direct.map(|hit| hit.cover), Some(Cover::Grace));
+        assert_eq!(search(&[order], 134, 134).direct.map(|hit| hit.cover), Some(Cover::Grace));
+        assert_eq!(search(&[order], 97, 97), Hits::default());
+        assert_eq!(search(&[order], 135, 135), Hits::default());
+    }
+
+    #[test]
+    fn a_stay_has_a_longer_tail_and_names_departments() {
+        let stay = tie(RelationshipKind::Encounter, Tie::department_holder(WARD), 100, 110);
+        assert_eq!(search(&[stay], 182, 182).department.map(|hit| hit.cover), Some(Cover::Grace));
+        assert!(search(&[stay], 183, 183).department.is_none());
+    }
+
+    #[test]
+    fn a_task_is_never_care() {
+        let task = tie(RelationshipKind::Billing, Tie::department_holder(WARD), 100, 110);
+        let hits = search(&[task], 105, 105);
+        assert!(hits.task.is_some() && hits.department.is_none() && hits.direct.is_none());
+    }
+
+    #[test]
+    fn only_what_is_known_counts() {
+        let mut order = tie(RelationshipKind::Order, Tie::user_holder(NURSE), 100, 110);
+        order.known_from = Timestamp(120 * HOUR);
+        order.known_to = Timestamp(140 * HOUR);
+        assert!(search(&[order], 105, 119).direct.is_none());
+        assert!(search(&[order], 105, 120).direct.is_some());
+        assert!(search(&[order], 105, 140).direct.is_none());
+    }
+
+    #[test]
+    fn what_the_looker_alone_wrote_afterwards_stands_apart() {
+        let mut order = tie(RelationshipKind::Consult, Tie::user_holder(NURSE), 100, 110);
+        order.author = NURSE;
+        order.known_from = Timestamp(106 * HOUR);
+        let hits = search(&[order], 105, 106);
+        assert!(hits.direct.is_none() && hits.self_made.is_some() && !hits.supported);
+        let stay = tie(RelationshipKind::Encounter, Tie::department_holder(WARD + 1), 100, 110);
+        assert!(search(&[order, stay], 105, 106).supported);
+    }
+}

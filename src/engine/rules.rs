@@ -1,0 +1,160 @@
+//! The policy, compiled: detectors and explanations built, thresholds at hand.
+
+use crate::model::incident::Severity;
+use crate::model::time::{Timestamp, Zone};
+
+use super::access::Access;
+use super::context::Context;
+use super::detectors::{self, Detector};
+use super::enrich::{self, View};
+use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
+use super::explain::{self, Explanation};
+use super::feeds::GapRule;
+use super::registry::{Entry, Meta};
+use super::relations::Cover;
+use super::settings::{EngineSettings, Policy, SeveritySettings};
+
+/// A built detector or explanation with its identity.
+pub struct Rule<T: ?Sized> {
+    pub meta: &'static Meta,
+    pub rule: Box<T>,
+}
+
+/// Everything that decides, ready to use.
+pub struct Rules {
+    pub engine: EngineSettings,
+    pub severity: SeveritySettings,
+    pub zone: Zone,
+    pub detectors: Vec<Rule<dyn Detector>>,
+    pub explanations: Vec<Rule<dyn Explanation>>,
+    /// Places of the two explanations that may end an access early.
+    direct: Option<u8>,
+    department: Option<u8>,
+}
+
+impl Rules {
+    /// Builds the rules of a policy.
+    ///
+    /// # Errors
+    /// One sentence for each setting that does not fit, naming its key.
+    pub fn new(policy: &Policy) -> Result<Self, Vec<String>> {
+        let mut errors = Vec::new();
+        let detectors = build(detectors::REGISTRY, "detectors", &policy.detectors, &mut errors);
+        let explanations = build(explain::REGISTRY, "explanations", &policy.explanations, &mut errors);
+        let zone = Zone::named(&policy.timezone).map_err(|error| errors.push(error)).ok();
+        let place = |id: &str| explanations.iter().position(|rule| rule.meta.id == id).map(|place| place as u8);
+        let (direct, department) = (place("direct"), place("department"));
+        match zone {
+            Some(zone) if errors.is_empty() => Ok(Self {
+                engine: policy.engine.clone(),
+                severity: policy.severity.clone(),
+                zone,
+                detectors,
+                explanations,
+                direct,
+                department,
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// Explains an access without the full look, where a relationship covers it inside its dates and
+    /// nothing about the chart asks for more. Gives the basis.
+    pub(super) fn explain_early(
+        &self,
+        access: &Access,
+        now: Timestamp,
+        context: &Context,
+        scratch: &mut Vec<u32>,
+    ) -> Option<u8> {
+        let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
+        if actor.is_some_and(|actor| actor.patient == access.patient) {
+            return None;
+        }
+        let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
+        if chart.is_some_and(super::people::Chart::is_sensitive) {
+            return None;
+        }
+        enrich::places(access, actor, scratch);
+        let hits = enrich::search(access, now, context, scratch);
+        let is_inside = |hit: Option<super::relations::Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside);
+        match (is_inside(hits.direct), is_inside(hits.department)) {
+            (true, _) if self.direct.is_some() => self.direct,
+            (_, true) => self.department,
+            _ => None,
+        }
+    }
+
+    /// Decides an access with everything known by `now`.
+    pub fn decide(
+        &self,
+        access: &Access,
+        now: Timestamp,
+        input_end: Timestamp,
+        context: &Context,
+        scratch: &mut Vec<u32>,
+    ) -> Decision {
+        let gaps = GapRule {
+            feed_gap: self.engine.feed_gap.micros(),
+            input_end,
+            settle_window: self.engine.settle_window.micros(),
+        };
+        let mut view = View::new(access, now, context, &self.zone, gaps, scratch);
+        let explained = self.explain(&view);
+        view.is_explained = explained.is_some();
+        let evidence: Vec<Evidence> = self
+            .detectors
+            .iter()
+            .enumerate()
+            .filter_map(|(place, detector)| {
+                let finding = detector.rule.look(&view)?;
+                Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
+            })
+            .collect();
+        let logit = evidence.iter().map(|evidence| evidence.weight).fold(self.engine.prior, |sum, weight| sum + weight)
+            + explained.map_or(0.0, |explained| explained.weight);
+        let unknown = view.unknown.filter(|_| explained.is_none());
+        Decision { explained, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+    }
+
+    /// The strongest explanation: inside its dates before grace, then in the order of the registry.
+    fn explain(&self, view: &View<'_>) -> Option<Explained> {
+        let found = self.explanations.iter().enumerate().filter_map(|(place, explanation)| {
+            let (hit, weight) = explanation.rule.explain(view)?;
+            Some(Explained { basis: place as u8, cover: hit.cover, record: hit.record, weight: rounded(weight) })
+        });
+        found.reduce(|best, next| if next.cover > best.cover { next } else { best })
+    }
+
+    /// The severity of a score before anything raises or caps it.
+    #[must_use]
+    pub fn severity_of(&self, score: f64) -> Severity {
+        if score >= self.severity.critical {
+            Severity::Critical
+        } else if score >= self.severity.high {
+            Severity::High
+        } else if score >= self.severity.medium {
+            Severity::Medium
+        } else {
+            Severity::Low
+        }
+    }
+}
+
+fn build<T: ?Sized>(
+    registry: &'static [Entry<T>],
+    section: &str,
+    settings: &std::collections::BTreeMap<String, serde_json::Value>,
+    errors: &mut Vec<String>,
+) -> Vec<Rule<T>> {
+    let mut rules = Vec::new();
+    for entry in registry {
+        let defaults = (entry.defaults)();
+        match (entry.build)(settings.get(entry.meta.id).unwrap_or(&defaults)) {
+            Ok(Some(rule)) => rules.push(Rule { meta: entry.meta, rule }),
+            Ok(None) => {}
+            Err(error) => errors.push(format!("[{section}.{}]: {error}", entry.meta.id)),
+        }
+    }
+    rules
+}

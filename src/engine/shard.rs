@@ -1,0 +1,340 @@
+//! One shard: the accesses of some users, in event-time order.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::model::time::Timestamp;
+
+use super::access::{Access, Rows, Standing};
+use super::context::{Context, Target, Touch};
+use super::episode::{Episode, Member};
+use super::horizon::Horizon;
+use super::output::{Output, Tally};
+use super::rules::Rules;
+
+/// What a shard needs to see while it works.
+#[derive(Clone, Copy)]
+pub(super) struct World<'w> {
+    pub(super) rules: &'w Rules,
+    pub(super) context: &'w Context,
+    /// Silence after this is no feed gap.
+    pub(super) input_end: Timestamp,
+    /// Whether each access's verdict is reported when it leaves the horizon.
+    pub(super) report_verdicts: bool,
+}
+
+/// The state of one shard.
+#[derive(Default)]
+pub(super) struct Shard {
+    pub(super) pending: Rows,
+    pub(super) clock: Timestamp,
+    pub(super) horizon: Horizon,
+    pub(super) episodes: Vec<Option<Episode>>,
+    current: HashMap<(u32, u32), u32, FxBuildHasher>,
+    by_patient: HashMap<u32, Vec<u32>, FxBuildHasher>,
+    by_user: HashMap<u32, Vec<u32>, FxBuildHasher>,
+    timers: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    /// Counts of accesses that have left the horizon.
+    pub(super) retired: Tally,
+    pub(super) out: Output,
+    /// Episodes changed since the last commit.
+    pub(super) dirty: BTreeMap<u32, ()>,
+    scratch: Vec<u32>,
+}
+
+impl Shard {
+    pub(super) fn new() -> Self {
+        Self { clock: Timestamp::MIN, ..Self::default() }
+    }
+
+    /// Takes rows in; they wait for the watermark.
+    pub(super) fn push(&mut self, rows: Rows) {
+        if self.pending.is_empty() {
+            self.pending = rows;
+        } else {
+            for row in &rows.rows {
+                self.pending.push(*row, rows.event_id(row));
+            }
+        }
+    }
+
+    /// Lives through the time up to `until`: facts as they become known, timers as they fall due,
+    /// accesses as they happen; facts first, accesses last where the instant is the same.
+    pub(super) fn advance(&mut self, until: Timestamp, late: &[Touch], timeline: &[Touch], world: World<'_>) {
+        for touch in late {
+            self.touch(touch, world);
+        }
+        let started_at = self.clock;
+        let mut due = self.pending.take_until(until);
+        due.sort(|patient| world.context.dictionary.patients.text(patient).to_owned());
+        let mut timeline = timeline.iter().peekable();
+        for row in &due.rows {
+            self.live_until(row.at, &mut timeline, world);
+            self.clock = self.clock.max(row.at);
+            self.retired.late += u64::from(row.at <= started_at);
+            self.admit(*row, due.event_id(row), world);
+        }
+        self.live_until(until, &mut timeline, world);
+        self.clock = self.clock.max(until);
+        self.retire(world);
+    }
+
+    fn live_until<'t>(
+        &mut self,
+        until: Timestamp,
+        timeline: &mut std::iter::Peekable<impl Iterator<Item = &'t Touch>>,
+        world: World<'_>,
+    ) {
+        loop {
+            let fact_at = timeline.peek().map_or(Timestamp::MAX, |touch| touch.known_at);
+            let timer_at = self.timers.peek().map_or(Timestamp::MAX, |Reverse((at, _))| *at);
+            if fact_at.min(timer_at) > until || fact_at.min(timer_at) == Timestamp::MAX {
+                return;
+            }
+            if fact_at <= timer_at {
+                self.clock = self.clock.max(fact_at);
+                if let Some(touch) = timeline.next() {
+                    self.touch(touch, world);
+                }
+            } else if let Some(Reverse((at, place))) = self.timers.pop() {
+                self.clock = self.clock.max(at);
+                self.fire(at, place, world);
+            }
+        }
+    }
+
+    fn admit(&mut self, mut row: Access, event_id: &str, world: World<'_>) {
+        if self.horizon.has_copy(&row, event_id, world.rules.engine.settle_window.micros()) {
+            self.retired.duplicates += 1;
+            return;
+        }
+        if !row.counts() {
+            self.horizon.push(row, event_id);
+            return;
+        }
+        if let Some(basis) = world.rules.explain_early(&row, self.clock, world.context, &mut self.scratch) {
+            (row.standing, row.basis) = (Standing::Explained, basis);
+            self.horizon.push(row, event_id);
+            return;
+        }
+        let number = self.horizon.push(row, event_id);
+        self.judge(number, world);
+    }
+
+    /// Decides a row of the horizon that no episode holds, with the full look.
+    fn judge(&mut self, number: u32, world: World<'_>) {
+        let Some((row, event_id)) = self.horizon.find(number) else { return };
+        let decision = world.rules.decide(row, self.clock, world.input_end, world.context, &mut self.scratch);
+        let (row, joins) = (*row, decision.joins());
+        let member = joins.then(|| Member { row, event_id: event_id.into(), decision: decision.clone(), number });
+        if let Some(row) = self.horizon.find_mut(number) {
+            row.standing = if joins { Standing::Held } else { Standing::Explained };
+            row.basis = decision.explained.map_or(0, |explained| explained.basis);
+        }
+        if let Some(member) = member {
+            let place = self.episode_for(&row, world);
+            if let Some(Some(episode)) = self.episodes.get_mut(place as usize) {
+                episode.add(member);
+            }
+            self.assess(place, world);
+        }
+    }
+
+    /// The episode that takes an access: the current one of the pair, or a new one after a gap.
+    fn episode_for(&mut self, row: &Access, world: World<'_>) -> u32 {
+        let pair = (row.user, row.patient);
+        let gap = world.rules.engine.episode_gap.micros();
+        if let Some(&place) = self.current.get(&pair) {
+            match self.episodes[place as usize].as_ref() {
+                Some(episode) if row.at - episode.last_at() <= gap => return place,
+                _ => self.close(place, world),
+            }
+        }
+        self.insert(Episode::new(row.user, row.patient))
+    }
+
+    /// Gives an episode a place and indexes it.
+    pub(super) fn insert(&mut self, episode: Episode) -> u32 {
+        let place = self.episodes.len() as u32;
+        if episode.is_current {
+            self.current.insert((episode.user, episode.patient), place);
+        }
+        self.by_patient.entry(episode.patient).or_default().push(place);
+        self.by_user.entry(episode.user).or_default().push(place);
+        if episode.due != Timestamp::MAX {
+            self.timers.push(Reverse((episode.due, place)));
+        }
+        self.episodes.push(Some(episode));
+        place
+    }
+
+    /// Ends an episode: an incident stays, so that late facts can still change it; without one, only
+    /// the report of its accesses remains.
+    fn close(&mut self, place: u32, world: World<'_>) {
+        let Some(episode) = self.episodes[place as usize].as_mut() else { return };
+        episode.is_current = false;
+        let pair = (episode.user, episode.patient);
+        if self.current.get(&pair) == Some(&place) {
+            self.current.remove(&pair);
+        }
+        self.dirty.insert(place, ());
+        if episode.case.is_some() {
+            episode.due = Timestamp::MAX;
+            return;
+        }
+        let in_horizon = self.clock.minus(world.rules.engine.settle_window.micros());
+        if episode.last_at() >= in_horizon {
+            return;
+        }
+        if let Some(episode) = self.episodes[place as usize].take() {
+            self.out.report(&episode, world);
+            self.retired.add_episode(&episode);
+            forget(&mut self.by_patient, episode.patient, place);
+            forget(&mut self.by_user, episode.user, place);
+        }
+    }
+
+    fn fire(&mut self, at: Timestamp, place: u32, world: World<'_>) {
+        let is_due = |episode: &Option<Episode>| episode.as_ref().is_some_and(|episode| episode.due == at);
+        if !self.episodes.get(place as usize).is_some_and(is_due) {
+            return;
+        }
+        let gap = world.rules.engine.episode_gap.micros();
+        let has_ended = self.episodes[place as usize]
+            .as_ref()
+            .is_some_and(|episode| episode.last_at().plus(gap) <= at && !episode.is_waiting());
+        if has_ended {
+            self.close(place, world);
+        } else {
+            self.redecide(place, Timestamp::MIN, Timestamp::MAX, world);
+        }
+    }
+
+    /// Decides the accesses again that a fact can change.
+    fn touch(&mut self, touch: &Touch, world: World<'_>) {
+        let places = match touch.target {
+            Target::Patient(patient) => self.by_patient.get(&patient).cloned().unwrap_or_default(),
+            Target::User(user) => self.by_user.get(&user).cloned().unwrap_or_default(),
+            Target::Everyone => (0..self.episodes.len() as u32).collect(),
+        };
+        for place in places {
+            self.redecide(place, touch.from, touch.until, world);
+        }
+        self.retired.beyond_horizon.note(touch, self.clock, world.rules.engine.settle_window.micros());
+        // Rows stand in the order of their arrival: only late ones break the order of time.
+        let is_over = |row: &Access| row.at < touch.from && self.retired.late == 0;
+        let walk = |numbers: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
+            let rows = numbers.map_while(|number| {
+                self.horizon.find(number).filter(|(row, _)| !is_over(row)).map(|(row, _)| (number, row))
+            });
+            let concerned =
+                |row: &Access| row.standing == Standing::Explained && touch.from <= row.at && row.at <= touch.until;
+            rows.filter(|(_, row)| concerned(row)).map(|(number, _)| number).collect()
+        };
+        let numbers = match touch.target {
+            Target::Patient(patient) => walk(&mut self.horizon.of_patient(patient)),
+            Target::User(user) => walk(&mut self.horizon.of_user(user)),
+            // Feed status bears on unexplained accesses only.
+            Target::Everyone => Vec::new(),
+        };
+        for number in numbers.into_iter().rev() {
+            self.rejudge(number, world);
+        }
+    }
+
+    /// Decides an explained row of the horizon again.
+    fn rejudge(&mut self, number: u32, world: World<'_>) {
+        let Some((row, _)) = self.horizon.find(number) else { return };
+        if let Some(basis) = world.rules.explain_early(row, self.clock, world.context, &mut self.scratch) {
+            if let Some(row) = self.horizon.find_mut(number) {
+                row.basis = basis;
+            }
+        } else {
+            self.judge(number, world);
+        }
+    }
+
+    /// Decides the accesses of an episode in `[from, until]` again, then weighs it.
+    fn redecide(&mut self, place: u32, from: Timestamp, until: Timestamp, world: World<'_>) {
+        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
+        let mut left = Vec::new();
+        for member in episode.members.iter_mut().filter(|member| from <= member.row.at && member.row.at <= until) {
+            member.decision =
+                world.rules.decide(&member.row, self.clock, world.input_end, world.context, &mut self.scratch);
+            if !member.decision.joins() {
+                left.push((member.number, member.decision.explained.map_or(0, |explained| explained.basis)));
+            }
+        }
+        if episode.case.is_none() {
+            // Explained before anybody heard of it: the access goes back to the horizon, if it is there.
+            for (number, basis) in left {
+                if let Some(row) = self
+                    .horizon
+                    .find_mut(number)
+                    .filter(|row| (row.user, row.patient) == (episode.user, episode.patient))
+                {
+                    (row.standing, row.basis) = (Standing::Explained, basis);
+                    episode.members.retain(|member| member.number != number);
+                }
+            }
+        }
+        self.assess(place, world);
+    }
+
+    /// Weighs an episode and moves its incident on.
+    fn assess(&mut self, place: u32, world: World<'_>) {
+        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
+        if let Some(change) = episode.assess(self.clock, world) {
+            self.out.handoffs.push(change);
+        }
+        episode.due = episode.next_due(self.clock, world.rules);
+        if episode.due != Timestamp::MAX {
+            self.timers.push(Reverse((episode.due, place)));
+        }
+        self.dirty.insert(place, ());
+    }
+
+    /// Lets go of what is older than the settle window.
+    fn retire(&mut self, world: World<'_>) {
+        let before = self.clock.minus(world.rules.engine.settle_window.micros());
+        let (retired, out, scratch, clock) = (&mut self.retired, &mut self.out, &mut self.scratch, self.clock);
+        self.horizon.retire(before, |row, event_id| {
+            retired.add_row(row);
+            if world.report_verdicts && row.standing == Standing::Explained {
+                out.report_explained(row, event_id, clock, world, scratch);
+            }
+        });
+    }
+
+    /// Reports what is still held, at the end of the input.
+    pub(super) fn finish(&mut self, world: World<'_>) {
+        for episode in self.episodes.iter().flatten() {
+            self.out.report(episode, world);
+        }
+        if world.report_verdicts {
+            for (row, event_id) in self.horizon.rows().filter(|(row, _)| row.standing == Standing::Explained) {
+                self.out.report_explained(row, event_id, self.clock, world, &mut self.scratch);
+            }
+        }
+    }
+
+    /// All counts, with what is still held.
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = self.retired.clone();
+        self.horizon.rows().for_each(|(row, _)| tally.add_row(row));
+        self.episodes.iter().flatten().for_each(|episode| tally.add_episode(episode));
+        tally
+    }
+}
+
+fn forget(index: &mut HashMap<u32, Vec<u32>, FxBuildHasher>, key: u32, place: u32) {
+    if let Some(places) = index.get_mut(&key) {
+        places.retain(|&held| held != place);
+        if places.is_empty() {
+            index.remove(&key);
+        }
+    }
+}
