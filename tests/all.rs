@@ -1,2 +1,4 @@
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod config;
 mod tidy;

@@ -1,6 +1,8 @@
 //! The configuration as users meet it: the shipped file, and what is said about a wrong one.
 
+use std::fs;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use chartsentry::config::{Config, Identifiers, Keeper, Property, Target, policy_hash};
 use chartsentry::engine::settings::Policy;
@@ -207,4 +209,73 @@ fn secrets_are_fetched_only_when_asked_and_all_failures_are_named() {
 fn what_chartsentry_sets_itself_is_refused_as_a_property() {
     let message = complaints("[kafka.properties]\n\"group.id\" = \"other\"\n");
     assert!(message.contains("expected kafka.group_id instead"), "{message}");
+}
+
+fn chartsentry(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chartsentry"));
+    command.args(arguments).env_remove("RUST_LOG").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn check_says_what_holds_or_everything_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.toml");
+    let file = path.to_str().unwrap();
+
+    fs::write(&path, "[http]\nlisten = \"0.0.0.0:9650\"\n").unwrap();
+    let output = chartsentry(&["check", "--config", file]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("http        0.0.0.0:9650\n"), "{output:?}");
+    assert!(text(&output.stderr).starts_with("warning: http.listen 0.0.0.0:9650"), "{output:?}");
+
+    fs::write(&path, "[http]\nlisten = 1\n[store]\nkey = \"hunter2\"\n").unwrap();
+    let output = chartsentry(&["check", "--config", file]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("error: 2 problems in the configuration\n"), "{said}");
+    assert!(said.contains("site.toml:2: http.listen") && said.contains("site.toml:4: store.key"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+
+    let output = chartsentry(&["check", "--config", "nowhere.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: cannot read the configuration nowhere.toml: No such file"));
+}
+
+#[test]
+fn connecting_needs_every_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.toml");
+    fs::write(&path, "[store]\nkey = \"${CHARTSENTRY_UNSET_KEY}\"\n").unwrap();
+    let file = path.to_str().unwrap();
+    assert_eq!(chartsentry(&["check", "--config", file]).status.code(), Some(0));
+    let output = chartsentry(&["check", "--config", file, "--connect"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("store.key: found the environment variable CHARTSENTRY_UNSET_KEY unset"));
+}
+
+#[test]
+fn the_command_line_keeps_its_exit_codes_and_its_colours_to_itself() {
+    let version = text(&chartsentry(&["--version"]).stdout);
+    assert!(version.starts_with("chartsentry ") && version.contains("(tz database 20"), "{version}");
+    let output = chartsentry(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let help = chartsentry(&["check", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(!text(&help.stdout).contains('\u{1b}') && !text(&output.stderr).contains('\u{1b}'));
+    let unknown = chartsentry(&["explain", "no_such_detector"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).starts_with("error: unknown detector \"no_such_detector\""), "{unknown:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chartsentry"));
+    let output = command.arg("explain").stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }

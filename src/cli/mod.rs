@@ -26,7 +26,7 @@ use crate::telemetry::{self, LogFormat};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How log lines are written.
+    /// How log lines are written: for people, or one JSON object a line.
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Logging")]
     log_format: LogFormat,
     /// What to log; without it RUST_LOG decides.
@@ -101,14 +101,21 @@ impl fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 fn ended_by(error: &anyhow::Error) -> ExitCode {
+    let code = exit_code(error);
+    if code != 0 {
+        let label = style::Paint::stderr().bad("error:");
+        // Nothing can be said about a standard error that is closed.
+        let _ = writeln!(io::stderr(), "{label} {}", sentence(error));
+    }
+    ExitCode::from(code)
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(is_closed_pipe) {
         // Whoever read the output has seen enough, as `head` does.
-        return ExitCode::SUCCESS;
+        return 0;
     }
-    let label = style::Paint::stderr().bad("error:");
-    // Nothing can be said about a standard error that is closed.
-    let _ = writeln!(io::stderr(), "{label} {}", sentence(error));
-    if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if error.is::<Usage>() { 2 } else { 1 }
 }
 
 fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
@@ -161,8 +168,9 @@ mod tests {
     #[test]
     fn a_closed_pipe_is_not_a_failure_and_wrong_usage_is_2() {
         let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
-        assert_eq!(ended_by(&closed), ExitCode::SUCCESS);
-        assert_eq!(ended_by(&Usage("--late-days must be 0 or more".to_owned()).into()), ExitCode::from(2));
+        assert_eq!(exit_code(&closed), 0);
+        assert_eq!(exit_code(&Usage("--late-days must be 0 or more".to_owned()).into()), 2);
+        assert_eq!(exit_code(&anyhow::anyhow!("the disk is full")), 1);
     }
 
     #[test]

@@ -18,13 +18,11 @@ pub use http::serve;
 pub use journal::{FeedTrouble, Journal};
 pub use metrics::{Metrics, OutboxState, Verdicts};
 
-/// How log lines are written.
+/// How log lines are written: `text` for people, or one JSON object a line for machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// One readable line each.
     #[default]
     Text,
-    /// One JSON object a line, for machines.
     Json,
 }
 
