@@ -1,1 +1,163 @@
-//! config
+//! Configuration: TOML text to checked settings.
+//!
+//! Reading has two steps. [`Config::parse`] takes text and does no I/O: it finds every problem of a
+//! file at once, each with its line, key path, what was found and what was expected.
+//! [`Config::resolve`] then fetches the secrets that the file only names, for the commands that
+//! connect to something.
+
+mod overlay;
+mod policy;
+mod problem;
+mod raw;
+mod secret;
+mod section;
+mod shell;
+mod sinks;
+
+use std::collections::BTreeMap;
+
+pub use policy::policy_hash;
+pub use problem::{Invalid, Problem, nearest};
+pub use secret::{Keeper, Secret, SecretRef};
+pub use shell::{ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, StoreSettings};
+pub use sinks::{Format, Identifiers, SinkSettings, Target};
+
+use crate::engine::settings::Policy;
+use problem::Problems;
+use section::Section;
+
+/// Every setting, checked and complete.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub facility: FacilitySettings,
+    /// Everything that can change a verdict.
+    pub policy: Policy,
+    pub kafka: KafkaSettings,
+    pub store: StoreSettings,
+    pub http: HttpSettings,
+    pub cluster: ClusterSettings,
+    pub sinks: Vec<SinkSettings>,
+}
+
+/// What the secret references of a configuration stand for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Secrets {
+    pub store_key: Option<Secret>,
+    /// All of `[kafka.properties]`, ready for librdkafka; plain values too.
+    pub kafka_properties: BTreeMap<String, Secret>,
+    /// By name of the sink.
+    pub pseudonym_keys: BTreeMap<String, Secret>,
+}
+
+impl Config {
+    /// The settings that hold without a file: a hospital in Los Angeles' time zone, licensed in
+    /// California.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::read(&raw::Table::new(), &Problems::new(""))
+    }
+
+    /// Reads and checks a configuration. `file` names it in messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Invalid> {
+        let problems = Problems::new(file);
+        let table = raw::parse(text, &problems);
+        // What a syntax error leaves behind would only raise misleading complaints.
+        let problems = problems.finish(()).map(|()| Problems::new(file))?;
+        let config = Self::read(&table, &problems);
+        problems.finish(config)
+    }
+
+    fn read(table: &raw::Table, problems: &Problems) -> Self {
+        let mut root = Section::root(table, problems);
+        let facility = shell::facility(root.child("facility"));
+        let config = Self {
+            policy: policy::read(&mut root, &facility.timezone),
+            facility,
+            kafka: shell::kafka(root.child("kafka")),
+            store: shell::store(root.child("store")),
+            http: shell::http(root.child("http")),
+            cluster: shell::cluster(root.child("cluster")),
+            sinks: sinks::read(&mut root),
+        };
+        root.finish();
+        config
+    }
+
+    /// Fetches every secret. `file` names the configuration in messages.
+    ///
+    /// # Errors
+    /// Every secret that could not be fetched.
+    pub fn resolve(&self, file: &str, keeper: &Keeper<'_>) -> Result<Secrets, Invalid> {
+        let problems = Problems::new(file);
+        let fetch = |key: &str, reference: &SecretRef| match reference.resolve(keeper) {
+            Ok(secret) => Some(secret),
+            Err(found) => {
+                problems.add(None, key, found, "a secret");
+                None
+            }
+        };
+        let secrets = Secrets {
+            store_key: self.store.key.as_ref().and_then(|key| fetch("store.key", key)),
+            kafka_properties: self
+                .kafka
+                .properties
+                .iter()
+                .filter_map(|(key, property)| {
+                    let value = match property {
+                        Property::Plain(text) => Some(Secret::new(text.clone())),
+                        Property::Secret(reference) => fetch(&format!("kafka.properties.{key}"), reference),
+                    };
+                    value.map(|value| (key.clone(), value))
+                })
+                .collect(),
+            pseudonym_keys: self
+                .sinks
+                .iter()
+                .filter_map(|sink| {
+                    let key = fetch(&format!("sinks.{}.pseudonym_key", sink.name), sink.pseudonym_key.as_ref()?);
+                    key.map(|key| (sink.name.clone(), key))
+                })
+                .collect(),
+        };
+        problems.finish(secrets)
+    }
+
+    /// What is allowed but deserves a second look, each in one sentence.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.policy.severity.medium < self.policy.engine.flag_threshold {
+            warnings.push("severity.medium is below engine.flag_threshold: no incident will be low".to_owned());
+        }
+        if self.kafka.context_topics.is_empty() && self.kafka.context_event_topics.is_empty() {
+            warnings.push(
+                "kafka has no context topic: every relationship is unknown, and no access can be called unexplained \
+                 with certainty"
+                    .to_owned(),
+            );
+        }
+        for (key, property) in &self.kafka.properties {
+            if matches!(property, Property::Plain(_)) && (key.ends_with("password") || key.ends_with("secret")) {
+                warnings.push(format!(
+                    "kafka.properties.{key} stands in the file: name a secret instead, as {}",
+                    SecretRef::FORMS
+                ));
+            }
+        }
+        if !self.http.listen.ip().is_loopback() {
+            warnings.push(format!(
+                "http.listen {} can be reached from other machines: metrics and health need no log-in",
+                self.http.listen
+            ));
+        }
+        for sink in &self.sinks {
+            if sink.patient_identifiers == Identifiers::Plain {
+                warnings.push(format!("sink \"{}\" sends plain patient identifiers to {}", sink.name, sink.target));
+            }
+        }
+        warnings
+    }
+}

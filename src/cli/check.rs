@@ -1,0 +1,142 @@
+//! `chartsentry check`: is this configuration right, and does everything in it answer?
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::style::Paint;
+use crate::config::{Config, Keeper, Secrets, policy_hash};
+
+/// Check a configuration, and with --connect everything that it names
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: chartsentry check --config /etc/chartsentry/chartsentry.toml --connect")]
+pub struct CheckArgs {
+    /// The configuration to check.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Also fetch the secrets and try the broker, topics, sinks and store.
+    #[arg(long)]
+    connect: bool,
+}
+
+/// One thing to try.
+pub struct Probe {
+    /// What is tried, such as `sink siem`.
+    pub item: String,
+    /// Tries it: what answered, or why nothing did.
+    pub attempt: Box<dyn FnOnce() -> Result<String, String>>,
+}
+
+/// Runs the command. `probes` lists what `--connect` tries, in order.
+///
+/// # Errors
+/// Everything that is wrong with the configuration, or a secret that cannot be fetched.
+pub fn run(args: &CheckArgs, probes: impl FnOnce(&Config, &Secrets) -> Vec<Probe>) -> anyhow::Result<ExitCode> {
+    let config = super::config(Some(&args.config))?;
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "{}", summary(&config))?;
+    let paint = Paint::stderr();
+    for warning in config.warnings() {
+        writeln!(io::stderr(), "{} {warning}", paint.warning("warning:"))?;
+    }
+    if !args.connect {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
+    let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
+    writeln!(stdout, "secrets     all fetched")?;
+    let (report, failures) = attempt(probes(&config, &secrets), Paint::stdout());
+    write!(stdout, "{report}")?;
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tries everything, whatever fails. The report, and how many failed.
+fn attempt(probes: Vec<Probe>, paint: Paint) -> (String, usize) {
+    let width = probes.iter().map(|probe| probe.item.len()).max().unwrap_or_default();
+    let mut report = String::new();
+    let mut failures = 0;
+    for probe in probes {
+        let (word, said) = match (probe.attempt)() {
+            Ok(said) => (paint.good("ok    "), said),
+            Err(said) => {
+                failures += 1;
+                (paint.bad("failed"), said)
+            }
+        };
+        let _ = writeln!(report, "{word} {:<width$}  {said}", probe.item);
+    }
+    (report, failures)
+}
+
+/// What the configuration comes to, in a few lines.
+fn summary(config: &Config) -> String {
+    let Config { facility, policy, kafka, store, http, sinks, .. } = config;
+    let california =
+        if facility.licensed_in_california { "licensed in California" } else { "not licensed in California" };
+    let enabled =
+        |settings: &serde_json::Value| settings.get("enabled").and_then(serde_json::Value::as_bool) != Some(false);
+    let on = policy.detectors.values().filter(|settings| enabled(settings)).count();
+    let engine = &policy.engine;
+    let name = facility.name.as_deref().unwrap_or("(no name)");
+    let mut lines = vec![
+        ("facility", format!("{name}, {}, {california}", facility.timezone)),
+        ("policy", format!("{}, {on} of {} detectors on", policy_hash(policy), policy.detectors.len())),
+        (
+            "engine",
+            format!(
+                "prior {}, flagged from {}, settles after {}, lateness {}",
+                engine.prior, engine.flag_threshold, engine.settle_window, engine.allowed_lateness
+            ),
+        ),
+        ("kafka", format!("{} as {}, reads {}", kafka.brokers, kafka.group_id, kafka.access_topics.join(" "))),
+        (
+            "store",
+            format!(
+                "{}, {}",
+                store.path.display(),
+                if store.key.is_some() { "encrypted" } else { "not encrypted by chartsentry" }
+            ),
+        ),
+        ("http", http.listen.to_string()),
+    ];
+    lines.extend(sinks.iter().map(|sink| {
+        let said = format!(
+            "{}: {} {} to {}, from {}",
+            sink.name,
+            sink.target.kind(),
+            sink.format.name(),
+            sink.target,
+            sink.min_severity.name()
+        );
+        ("sink", said)
+    }));
+    lines.into_iter().fold(String::new(), |mut text, (key, said)| {
+        let _ = writeln!(text, "{key:<10}  {said}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_tried_and_each_answer_is_shown() {
+        let probe = |item: &str, answer: Result<&str, &str>| {
+            let answer = answer.map(str::to_owned).map_err(str::to_owned);
+            Probe { item: item.to_owned(), attempt: Box::new(|| answer) }
+        };
+        let probes = vec![probe("broker", Err("no answer from 127.0.0.1:9092")), probe("store", Ok("writable"))];
+        let (report, failures) = attempt(probes, Paint::off());
+        assert_eq!(report, "failed broker  no answer from 127.0.0.1:9092\nok     store   writable\n");
+        assert_eq!(failures, 1);
+    }
+
+    #[test]
+    fn the_summary_names_what_matters() {
+        let text = summary(&Config::shipped());
+        assert!(text.contains("facility    (no name), America/Los_Angeles, licensed in California\n"), "{text}");
+        assert!(text.contains("settles after 72h") && text.contains("reads ehr.audit\n"), "{text}");
+    }
+}

@@ -1,0 +1,224 @@
+//! Where chartsentry stands and what it is connected to. Nothing here changes a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::raw::Value;
+use super::secret::SecretRef;
+use super::section::{Section, parsed};
+use crate::model::time::Zone;
+
+/// The zone of a facility that names none.
+pub(super) const DEFAULT_ZONE: &str = "America/Los_Angeles";
+
+/// `[facility]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct FacilitySettings {
+    /// Name on reports; none by default.
+    pub name: Option<String>,
+    /// IANA name of the zone whose days count.
+    pub timezone: String,
+    /// Licensed by CDPH under Health and Safety Code 1204, 1250, 1725 or 1745, so that section
+    /// 1280.15 applies.
+    pub licensed_in_california: bool,
+    /// How often the hospital reviews its audit logs, in days: what reasonable diligence would have
+    /// found when.
+    pub log_review_interval_days: u32,
+}
+
+/// `[kafka]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct KafkaSettings {
+    /// `host:port`, several with commas between.
+    pub brokers: String,
+    pub group_id: String,
+    pub access_topics: Vec<String>,
+    /// Compacted topics of context records.
+    pub context_topics: Vec<String>,
+    /// Topics of HL7 v2 and FHIR event messages, which are not compacted.
+    pub context_event_topics: Vec<String>,
+    pub handoff_topic: Option<String>,
+    pub quarantine_topic: Option<String>,
+    /// Handed to librdkafka.
+    pub properties: BTreeMap<String, Property>,
+}
+
+/// A value of `[kafka.properties]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Property {
+    Plain(String),
+    Secret(SecretRef),
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreSettings {
+    pub path: PathBuf,
+    /// Encrypts the file at rest.
+    pub key: Option<SecretRef>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClusterSettings {
+    /// Whether several daemons with different roles share the work.
+    pub enabled: bool,
+}
+
+pub(super) fn facility(mut section: Section<'_>) -> FacilitySettings {
+    let zone = "an IANA time zone, such as \"America/Los_Angeles\"";
+    let settings = FacilitySettings {
+        name: section.text("name", "the facility's name"),
+        timezone: section
+            .get("timezone", zone, |value| match value {
+                Value::Text(name) => Zone::named(name).ok().map(|zone| zone.name().to_owned()),
+                _ => None,
+            })
+            .unwrap_or_else(|| DEFAULT_ZONE.to_owned()),
+        licensed_in_california: section.truth("licensed_in_california", true),
+        log_review_interval_days: section
+            .get("log_review_interval_days", "a whole number of days from 1 to 3660", |value| match value {
+                Value::Integer(days @ 1..=3660) => u32::try_from(*days).ok(),
+                _ => None,
+            })
+            .unwrap_or(7),
+    };
+    section.finish();
+    settings
+}
+
+/// Kafka's own rule: letters, digits, `.`, `_` and `-`, at most 249 of them.
+pub(super) fn is_topic(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+pub(super) const TOPIC: &str = "Kafka topic names (letters, digits, \".\", \"_\", \"-\")";
+
+pub(super) fn kafka(mut section: Section<'_>) -> KafkaSettings {
+    let topic = "a Kafka topic name";
+    let mut topics = |key: &str, shipped: &[&str]| {
+        section.texts(key, TOPIC, is_topic).unwrap_or_else(|| shipped.iter().map(|&name| name.to_owned()).collect())
+    };
+    let access_topics = topics("access_topics", &["ehr.audit"]);
+    let context_topics = topics("context_topics", &["ehr.context"]);
+    let context_event_topics = topics("context_event_topics", &[]);
+    let as_topic = |value: &Value| parsed::<String>(value).filter(|name| is_topic(name));
+    let settings = KafkaSettings {
+        brokers: section
+            .get("brokers", "one or more host:port with commas between", |value| {
+                parsed::<String>(value).filter(|list| list.split(',').all(is_broker))
+            })
+            .unwrap_or_else(|| "127.0.0.1:9092".to_owned()),
+        group_id: section.text("group_id", "a consumer group's name").unwrap_or_else(|| "chartsentry".to_owned()),
+        access_topics,
+        context_topics,
+        context_event_topics,
+        handoff_topic: section.get("handoff_topic", topic, as_topic),
+        quarantine_topic: section.get("quarantine_topic", topic, as_topic),
+        properties: properties(section.child("properties")),
+    };
+    if settings.access_topics.is_empty() {
+        section.complain("access_topics", "an empty list", "at least one topic of audit events");
+    }
+    no_topic_twice(&section, &settings);
+    section.finish();
+    settings
+}
+
+fn is_broker(text: &str) -> bool {
+    let address = text.trim().rsplit("://").next().unwrap_or_default();
+    match address.rsplit_once(':') {
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
+        None => !address.is_empty(),
+    }
+}
+
+/// A topic with two jobs would be read as two things, or feed chartsentry its own output.
+fn no_topic_twice(section: &Section<'_>, settings: &KafkaSettings) {
+    let listed = [
+        ("access_topics", settings.access_topics.as_slice()),
+        ("context_topics", &settings.context_topics),
+        ("context_event_topics", &settings.context_event_topics),
+        ("handoff_topic", settings.handoff_topic.as_slice()),
+        ("quarantine_topic", settings.quarantine_topic.as_slice()),
+    ];
+    let mut seen = BTreeSet::new();
+    for (key, topics) in listed {
+        for topic in topics {
+            if !seen.insert(topic) {
+                section.complain(key, format!("\"{topic}\" a second time"), "each topic under one key only");
+            }
+        }
+    }
+}
+
+/// What chartsentry itself sets: the key of this file that says it, or why none does.
+const RESERVED: [(&str, &str); 6] = [
+    ("bootstrap.servers", "kafka.brokers instead"),
+    ("metadata.broker.list", "kafka.brokers instead"),
+    ("group.id", "kafka.group_id instead"),
+    ("enable.auto.commit", "no such property: positions are kept with the results"),
+    ("enable.auto.offset.store", "no such property: positions are kept with the results"),
+    ("enable.partition.eof", "no such property: chartsentry needs it on"),
+];
+
+fn properties(mut section: Section<'_>) -> BTreeMap<String, Property> {
+    let mut properties = BTreeMap::from([("security.protocol".to_owned(), Property::Plain("PLAINTEXT".to_owned()))]);
+    let keys: Vec<_> = section.keys().collect();
+    for key in keys {
+        if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
+            section.complain(key, "a property that chartsentry sets itself", *instead);
+        }
+        let is_reference = matches!(section.node(key).map(|node| &node.value),
+            Some(Value::Text(text)) if SecretRef::is_meant(text));
+        let property = if is_reference {
+            section.secret(key).map(Property::Secret)
+        } else {
+            section.get(key, "a text, a number, true or false", property).map(Property::Plain)
+        };
+        properties.extend(property.map(|property| (key.to_owned(), property)));
+    }
+    section.finish();
+    properties
+}
+
+fn property(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(_) | Value::Float(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+pub(super) fn store(mut section: Section<'_>) -> StoreSettings {
+    let settings = StoreSettings {
+        path: section
+            .text("path", "the path of the store's file")
+            .map_or_else(|| "state/chartsentry.db".into(), PathBuf::from),
+        key: section.secret("key"),
+    };
+    section.finish();
+    settings
+}
+
+pub(super) fn http(mut section: Section<'_>) -> HttpSettings {
+    let expected = "an IP address and a port, such as \"127.0.0.1:9650\"";
+    let listen = section.get("listen", expected, parsed).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9650)));
+    section.finish();
+    HttpSettings { listen }
+}
+
+pub(super) fn cluster(mut section: Section<'_>) -> ClusterSettings {
+    let enabled = section.truth("enabled", false);
+    section.finish();
+    ClusterSettings { enabled }
+}

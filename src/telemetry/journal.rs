@@ -1,0 +1,234 @@
+//! Operational events: each is logged and counted in one place.
+//!
+//! `now` is the caller's clock; it only limits how many lines of a kind a minute may hold.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use tracing::{debug, error, info, warn};
+
+use super::metrics::Metrics;
+use super::throttle::Throttle;
+use crate::model::incident::IncidentChange;
+use crate::model::reject::Reject;
+use crate::model::time::Timestamp;
+
+/// Writes operational events down.
+pub struct Journal {
+    metrics: Arc<Metrics>,
+    throttle: Throttle,
+}
+
+/// Signs that a feed is not what it should be. Never an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedTrouble {
+    /// A feed was silent for longer than it ever is.
+    AuditFeedGap,
+    /// An access by a person whom no workforce record names.
+    UnknownActor,
+    /// An access to a chart that no patient record names.
+    UnknownPatient,
+}
+
+impl FeedTrouble {
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuditFeedGap => "audit_feed_gap",
+            Self::UnknownActor => "unknown_actor",
+            Self::UnknownPatient => "unknown_patient",
+        }
+    }
+}
+
+impl Journal {
+    /// A journal that counts in `metrics`.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, throttle: Throttle::default() }
+    }
+
+    /// For the counts and gauges that no event goes with.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether a line of this kind may be written, and how many were held back before it.
+    fn admit(&self, kind: &'static str, now: Timestamp) -> Option<u64> {
+        let admitted = self.throttle.admit(kind, now);
+        if admitted.is_none() {
+            self.metrics.log_lines_held_back.with_label_values(&[kind]).inc();
+        }
+        admitted
+    }
+
+    /// The pipeline begins.
+    pub fn started(&self, run_kind: &str, policy_hash: &str) {
+        let version = env!("CARGO_PKG_VERSION");
+        info!(version, run_kind, policy_hash, "chartsentry started");
+    }
+
+    /// The pipeline ends on its own or on request.
+    pub fn stopped(&self, why: &str) {
+        info!(why, "chartsentry stopped");
+    }
+
+    /// The pipeline cannot go on.
+    pub fn failed(&self, what: &dyn Display) {
+        error!("chartsentry cannot go on: {what}");
+    }
+
+    /// The context topics are read to where they ended at the start.
+    pub fn context_loaded(&self, records: u64) {
+        info!(records, "context loaded");
+    }
+
+    /// The partitions that this daemon reads from now on.
+    pub fn partitions_assigned(&self, partitions: usize) {
+        self.metrics.partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+        info!(partitions, "partitions assigned");
+    }
+
+    /// Another daemon reads these partitions from now on.
+    pub fn partitions_revoked<'a>(&self, partitions: impl IntoIterator<Item = (&'a str, i32)>) {
+        let mut count = 0;
+        for (topic, partition) in partitions {
+            self.metrics.forget_lag(topic, partition);
+            count += 1;
+        }
+        self.metrics.partitions.sub(count);
+        info!(partitions = count, "partitions revoked");
+    }
+
+    /// The Kafka client reports trouble; it goes on trying by itself.
+    pub fn broker_error(&self, error: &dyn Display, now: Timestamp) {
+        self.metrics.broker_errors.inc();
+        if let Some(held_back) = self.admit("broker_error", now) {
+            warn!(held_back, "kafka: {error}");
+        }
+    }
+
+    /// A record could not be used.
+    pub fn rejected(&self, reject: &Reject, now: Timestamp) {
+        self.metrics.rejects.with_label_values(&[reject.reason.name()]).inc();
+        if let Some(held_back) = self.admit("rejected", now) {
+            let (place, reason) = (&reject.place, reject.reason.name());
+            warn!(%place, reason, held_back, "record not used: {}", reject.sentence);
+        }
+    }
+
+    /// Accesses came after the allowed lateness and were decided against the state as it stands.
+    pub fn late(&self, accesses: u64, now: Timestamp) {
+        if accesses == 0 {
+            return;
+        }
+        self.metrics.late.inc_by(accesses);
+        if let Some(held_back) = self.admit("late", now) {
+            warn!(accesses, held_back, "accesses came after allowed_lateness");
+        }
+    }
+
+    /// A fact is too old to decide explained accesses again: these days need a replay.
+    pub fn beyond_horizon(&self, first_day: Date, last_day: Date, now: Timestamp) {
+        self.metrics.beyond_horizon.inc();
+        if let Some(held_back) = self.admit("beyond_horizon", now) {
+            warn!(%first_day, %last_day, held_back, "a late fact concerns days before the horizon: replay these days");
+        }
+    }
+
+    /// Something about a feed needs a look.
+    pub fn feed_trouble(&self, trouble: FeedTrouble, count: u64, now: Timestamp) {
+        self.metrics.feed_troubles.with_label_values(&[trouble.name()]).inc_by(count);
+        if let Some(held_back) = self.admit(trouble.name(), now) {
+            warn!(kind = trouble.name(), count, held_back, "trouble in a feed");
+        }
+    }
+
+    /// An incident was handed over.
+    pub fn handed_over(&self, change: &IncidentChange, now: Timestamp) {
+        self.metrics.handoffs.with_label_values(&[change.reason.name()]).inc();
+        if let Some(held_back) = self.admit("handed_over", now) {
+            let incident = &change.incident;
+            info!(
+                incident_id = incident.incident_id,
+                kind = incident.kind.name(),
+                severity = incident.severity.name(),
+                status = incident.status.name(),
+                reason = change.reason.name(),
+                held_back,
+                "incident handed over"
+            );
+        }
+    }
+
+    /// A sink took alerts.
+    pub fn delivered(&self, sink: &str, alerts: u64) {
+        self.metrics.delivered.with_label_values(&[sink]).inc_by(alerts);
+        debug!(sink, alerts, "alerts delivered");
+    }
+
+    /// A sink did not take alerts; they wait in the outbox.
+    pub fn delivery_failed(&self, sink: &str, error: &dyn Display, now: Timestamp) {
+        self.metrics.delivery_errors.with_label_values(&[sink]).inc();
+        if let Some(held_back) = self.admit("delivery_failed", now) {
+            warn!(sink, held_back, "alerts not delivered, will be tried again: {error}");
+        }
+    }
+
+    /// Results, state and positions are on disk together.
+    pub fn committed(&self, events: u64, seconds: f64) {
+        self.metrics.commits.inc();
+        self.metrics.commit_seconds.observe(seconds);
+        debug!(events, seconds, "state committed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::reject::{Place, RejectCode};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_flood_of_rejects_is_counted_in_full_and_logged_in_part_without_the_record() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let journal = Journal::new(Arc::clone(&metrics));
+        let reject = Reject {
+            place: Place::Kafka { topic: "ehr.audit".into(), partition: 2, offset: 17 },
+            reason: RejectCode::NoActor,
+            sentence: "no person acts in this record".into(),
+            record: "{\"patient\":\"Okafor\"}".to_owned(),
+        };
+        tracing::subscriber::with_default(subscriber, || {
+            (0..50).for_each(|_| journal.rejected(&reject, Timestamp(0)));
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 10, "{text}");
+        assert!(text.contains("ehr.audit[2]@17") && !text.contains("Okafor"), "{text}");
+        let counts = metrics.render().unwrap();
+        assert!(counts.contains("chartsentry_rejects_total{reason=\"no_actor\"} 50\n"), "{counts}");
+        assert!(counts.contains("chartsentry_log_lines_held_back_total{kind=\"rejected\"} 40\n"), "{counts}");
+    }
+}
