@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod breach;
+mod cases;
 mod config;
 mod tidy;
