@@ -114,10 +114,7 @@ impl Context {
     /// Adds facts, in any order. What they touch waits in [`Context::take_touches`].
     pub fn apply(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
         for update in updates {
-            let record = self.keys.intern(&update.key);
-            if self.slots.len() <= record as usize {
-                self.slots.resize_with(record as usize + 1, Vec::new);
-            }
+            let record = self.record_of_key(&update.key);
             match update.record {
                 Some(ContextRecord::Relationship(relationship)) => {
                     self.add_relationship(record, &update.key, &relationship)
@@ -179,6 +176,20 @@ impl Context {
     #[must_use]
     pub fn record_id(&self, record: u32) -> &str {
         self.record_ids.get(&record).map_or_else(|| self.keys.text(record), |id| id)
+    }
+
+    /// The key of a record.
+    pub(super) fn record_key(&self, record: u32) -> &str {
+        self.keys.text(record)
+    }
+
+    /// The number of a record by its key, given out now where it is not known yet.
+    pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
+        let record = self.keys.intern(key);
+        if self.slots.len() <= record as usize {
+            self.slots.resize_with(record as usize + 1, Vec::new);
+        }
+        record
     }
 
     /// Role texts of the staff, in no meaningful order.

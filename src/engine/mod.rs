@@ -34,8 +34,9 @@ pub mod roster;
 pub mod rules;
 pub mod settings;
 mod shard;
+pub mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -50,6 +51,7 @@ use output::{Output, Tally};
 use rules::Rules;
 use settings::Policy;
 use shard::{Shard, World};
+use snapshot::Journal;
 
 /// The engine.
 pub struct Engine {
@@ -64,6 +66,10 @@ pub struct Engine {
     newest: Timestamp,
     input_end: Timestamp,
     report_verdicts: bool,
+    journal: Journal,
+    /// Episodes changed since the last save, by shard and place.
+    unsaved: BTreeSet<(usize, u32)>,
+    next_key: u64,
 }
 
 impl Engine {
@@ -82,6 +88,9 @@ impl Engine {
             newest: Timestamp::MIN,
             input_end: Timestamp::MAX,
             report_verdicts: false,
+            journal: Journal::default(),
+            unsaved: BTreeSet::new(),
+            next_key: 1,
         })
     }
 
@@ -140,6 +149,7 @@ impl Engine {
             self.newest = self.newest.max(newest);
         }
         for (shard, rows) in self.shards.iter_mut().zip(intake.settle(&mut self.context.dictionary)) {
+            self.journal.note(&rows);
             shard.push(rows);
         }
     }
@@ -213,9 +223,16 @@ impl Engine {
     /// What the shards brought, and the incidents that changed.
     fn collect(&mut self) -> Output {
         let mut output = Output::default();
-        for shard in &mut self.shards {
+        for (number, shard) in self.shards.iter_mut().enumerate() {
             output.append(std::mem::take(&mut shard.out));
-            for place in std::mem::take(&mut shard.dirty).into_keys() {
+            for place in std::mem::take(&mut shard.dirty) {
+                if self.journal.is_on {
+                    self.unsaved.insert((number, place));
+                    if shard.keys[place as usize] == 0 {
+                        shard.keys[place as usize] = self.next_key;
+                        self.next_key += 1;
+                    }
+                }
                 let Some(episode) = shard.episodes.get(place as usize).and_then(Option::as_ref) else { continue };
                 let weighed = episode.weigh(&self.rules, &self.context);
                 output.incidents.extend(episode.incident(&self.rules, &self.context, &weighed));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::incident::{Incident, IncidentChange, Status};
 use crate::model::time::{DAY, Timestamp};
 
@@ -173,7 +175,7 @@ fn verdict(episode: &Episode, is_explained: bool, joins: bool) -> VerdictKind {
 }
 
 /// Facts that came after the accesses that they concern had left the horizon.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BeyondHorizon {
     pub facts: u64,
     /// The oldest access that they can concern.
@@ -190,7 +192,7 @@ impl BeyondHorizon {
 }
 
 /// Counts of everything that came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Explained accesses by the place of their basis among the explanations.
     pub(super) explained: BTreeMap<u8, u64>,

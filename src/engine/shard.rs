@@ -1,7 +1,7 @@
 //! One shard: the accesses of some users, in event-time order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -33,6 +33,10 @@ pub(super) struct Shard {
     pub(super) clock: Timestamp,
     pub(super) horizon: Horizon,
     pub(super) episodes: Vec<Option<Episode>>,
+    /// Under which key each episode is saved; 0 = not yet.
+    pub(super) keys: Vec<u64>,
+    /// Rows restored from saved state that no episode holds.
+    pub(super) to_judge: Vec<u32>,
     current: HashMap<(u32, u32), u32, FxBuildHasher>,
     by_patient: HashMap<u32, Vec<u32>, FxBuildHasher>,
     by_user: HashMap<u32, Vec<u32>, FxBuildHasher>,
@@ -41,7 +45,7 @@ pub(super) struct Shard {
     pub(super) retired: Tally,
     pub(super) out: Output,
     /// Episodes changed since the last commit.
-    pub(super) dirty: BTreeMap<u32, ()>,
+    pub(super) dirty: BTreeSet<u32>,
     scratch: Vec<u32>,
 }
 
@@ -157,7 +161,7 @@ impl Shard {
     }
 
     /// Gives an episode a place and indexes it.
-    pub(super) fn insert(&mut self, episode: Episode) -> u32 {
+    fn insert(&mut self, episode: Episode) -> u32 {
         let place = self.episodes.len() as u32;
         if episode.is_current {
             self.current.insert((episode.user, episode.patient), place);
@@ -168,6 +172,14 @@ impl Shard {
             self.timers.push(Reverse((episode.due, place)));
         }
         self.episodes.push(Some(episode));
+        self.keys.push(0);
+        place
+    }
+
+    /// Like [`Shard::insert`], for an episode that is saved already.
+    pub(super) fn insert_keyed(&mut self, episode: Episode, key: u64) -> u32 {
+        let place = self.insert(episode);
+        self.keys[place as usize] = key;
         place
     }
 
@@ -180,7 +192,7 @@ impl Shard {
         if self.current.get(&pair) == Some(&place) {
             self.current.remove(&pair);
         }
-        self.dirty.insert(place, ());
+        self.dirty.insert(place);
         if episode.case.is_some() {
             episode.due = Timestamp::MAX;
             return;
@@ -246,7 +258,7 @@ impl Shard {
     }
 
     /// Decides an explained row of the horizon again.
-    fn rejudge(&mut self, number: u32, world: World<'_>) {
+    pub(super) fn rejudge(&mut self, number: u32, world: World<'_>) {
         let Some((row, _)) = self.horizon.find(number) else { return };
         if let Some(basis) = world.rules.explain_early(row, self.clock, world.context, &mut self.scratch) {
             if let Some(row) = self.horizon.find_mut(number) {
@@ -258,7 +270,7 @@ impl Shard {
     }
 
     /// Decides the accesses of an episode in `[from, until]` again, then weighs it.
-    fn redecide(&mut self, place: u32, from: Timestamp, until: Timestamp, world: World<'_>) {
+    pub(super) fn redecide(&mut self, place: u32, from: Timestamp, until: Timestamp, world: World<'_>) {
         let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
         let mut left = Vec::new();
         for member in episode.members.iter_mut().filter(|member| from <= member.row.at && member.row.at <= until) {
@@ -290,11 +302,17 @@ impl Shard {
         if let Some(change) = episode.assess(self.clock, world) {
             self.out.handoffs.push(change);
         }
+        self.dirty.insert(place);
+        self.schedule(place, world);
+    }
+
+    /// Sets the time at which an episode must be looked at again.
+    pub(super) fn schedule(&mut self, place: u32, world: World<'_>) {
+        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
         episode.due = episode.next_due(self.clock, world.rules);
         if episode.due != Timestamp::MAX {
             self.timers.push(Reverse((episode.due, place)));
         }
-        self.dirty.insert(place, ());
     }
 
     /// Lets go of what is older than the settle window.

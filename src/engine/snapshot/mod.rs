@@ -1,0 +1,253 @@
+//! The engine's state as rows that a store can keep: what changed since the last time, not one blob.
+//!
+//! ```text
+//!  m          meta: clock, newest access, counts that have left the horizon
+//!  j<number>  journal: the accesses received between two saves, with their texts
+//!  e<...>     an episode: its accesses, what was decided about each, its incident
+//! ```
+//!
+//! Everything else follows from these: journal rows at or before the clock are the horizon, later ones
+//! are the reorder buffer. The context is not saved; it is read again from its topics.
+
+mod episode;
+mod journal;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::context::ContextUpdate;
+use crate::model::time::Timestamp;
+
+use super::Engine;
+use super::access::{Access, Rows, Standing};
+use super::dictionary::hash_text;
+use super::intake::shard_of;
+use super::output::Tally;
+use super::shard::{Shard, World};
+
+/// A row to keep under its key, or to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRow {
+    pub key: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why saved state cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the saved engine state cannot be read ({0}): restore the state file from a backup, or start with a new one and replay the log"
+)]
+pub struct StateError(pub(super) String);
+
+/// Journal chunks that are saved and not yet outlived.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    fresh: Rows,
+    next: u64,
+    /// Number and newest access of each chunk.
+    kept: VecDeque<(u64, Timestamp)>,
+    /// Episodes that are saved, by shard and place.
+    pub(super) is_on: bool,
+}
+
+impl Journal {
+    /// Notes rows on their way to a shard.
+    pub(super) fn note(&mut self, rows: &Rows) {
+        if self.is_on {
+            rows.rows.iter().for_each(|row| self.fresh.push(*row, rows.event_id(row)));
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    version: u32,
+    clock: i64,
+    newest: i64,
+    next_chunk: u64,
+    tally: Tally,
+}
+
+const VERSION: u32 = 1;
+
+/// Saved state, read back.
+#[derive(Debug)]
+pub struct Saved {
+    meta: Meta,
+    chunks: Vec<(u64, Vec<u8>)>,
+    episodes: Vec<Vec<u8>>,
+}
+
+impl Saved {
+    /// Reads saved rows; `None` when there are none.
+    ///
+    /// # Errors
+    /// State of another format version, or damaged.
+    pub fn read(rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Option<Self>, StateError> {
+        let (mut meta, mut chunks, mut episodes) = (None, Vec::new(), Vec::new());
+        for (key, value) in rows {
+            match key.split_first() {
+                Some((b'm', _)) => {
+                    meta = Some(serde_json::from_slice::<Meta>(&value).map_err(|error| StateError(error.to_string()))?)
+                }
+                Some((b'j', number)) => chunks.push((journal::number_of(number)?, value)),
+                Some((b'e', _)) => episodes.push(value),
+                _ => return Err(StateError("a row of an unknown kind".to_owned())),
+            }
+        }
+        let Some(meta) = meta else { return Ok(None) };
+        if meta.version != VERSION {
+            return Err(StateError(format!("format version {}, this program reads {VERSION}", meta.version)));
+        }
+        chunks.sort_by_key(|(number, _)| *number);
+        Ok(Some(Self { meta, chunks, episodes }))
+    }
+
+    /// How far event time had come.
+    #[must_use]
+    pub const fn clock(&self) -> Timestamp {
+        Timestamp(self.meta.clock)
+    }
+}
+
+impl Engine {
+    /// Starts keeping what [`Engine::save`] needs. Without it nothing is kept.
+    pub const fn keep_journal(&mut self) {
+        self.journal.is_on = true;
+    }
+
+    /// What changed since the last save. Call it after an advance and commit it together with the input
+    /// positions and the outputs.
+    pub fn save(&mut self) -> Vec<StateRow> {
+        let mut rows = Vec::new();
+        self.save_journal(&mut rows);
+        for place in std::mem::take(&mut self.unsaved) {
+            rows.push(episode::save(&self.shards[place.0], place.1, &self.rules, &self.context));
+        }
+        let meta = Meta {
+            version: VERSION,
+            clock: self.clock.0,
+            newest: self.newest.0,
+            next_chunk: self.journal.next,
+            tally: self.retired(),
+        };
+        rows.push(StateRow { key: b"m".to_vec(), value: serde_json::to_vec(&meta).ok() });
+        rows
+    }
+
+    fn save_journal(&mut self, rows: &mut Vec<StateRow>) {
+        let fresh = std::mem::take(&mut self.journal.fresh);
+        if let Some(newest) = fresh.rows.iter().map(|row| row.at).max() {
+            let number = self.journal.next;
+            self.journal.next += 1;
+            self.journal.kept.push_back((number, newest));
+            rows.push(StateRow {
+                key: journal::key_of(number),
+                value: Some(journal::encode(&fresh, &self.context.dictionary)),
+            });
+        }
+        let before = self.clock.minus(self.rules.engine.settle_window.micros());
+        while let Some((number, _)) = self.journal.kept.front().copied().filter(|(_, newest)| *newest < before) {
+            self.journal.kept.pop_front();
+            rows.push(StateRow { key: journal::key_of(number), value: None });
+        }
+    }
+
+    fn retired(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.shards.iter().for_each(|shard| tally.add(&shard.retired));
+        tally
+    }
+
+    /// Sets the clock of a new engine to that of saved state, so that facts can be told apart into past
+    /// and future before the rest is restored.
+    pub fn resume_clock(&mut self, saved: &Saved) {
+        self.clock = saved.clock();
+        self.newest = Timestamp(saved.meta.newest);
+        self.shards.iter_mut().for_each(|shard| shard.clock = saved.clock());
+    }
+
+    /// Takes in facts that the saved decisions already rest on: like [`Engine::learn`], but what is past
+    /// is not acted on again.
+    pub fn recall(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
+        self.learn(updates);
+        self.late.clear();
+    }
+
+    /// Restores the saved episodes, horizon and reorder buffer. The context must be there already.
+    /// `decide_again` when the policy has changed since.
+    ///
+    /// # Errors
+    /// Damaged state.
+    pub fn resume(&mut self, saved: Saved, decide_again: bool) -> Result<(), StateError> {
+        let mut held = episode::Held::default();
+        for bytes in &saved.episodes {
+            episode::restore(self, bytes, &mut held)?;
+        }
+        let mut rows = Rows::default();
+        for (number, bytes) in &saved.chunks {
+            let newest = journal::decode(bytes, &mut self.context.dictionary, &mut rows)?;
+            self.journal.kept.push_back((*number, newest));
+        }
+        self.journal.next = saved.meta.next_chunk;
+        self.shards[0].retired = saved.meta.tally;
+        self.distribute(rows, &held);
+        let world = World {
+            rules: &self.rules,
+            context: &self.context,
+            input_end: self.input_end,
+            report_verdicts: self.report_verdicts,
+        };
+        self.shards.iter_mut().for_each(|shard| shard.resume(decide_again, world));
+        Ok(())
+    }
+
+    fn distribute(&mut self, mut rows: Rows, held: &episode::Held) {
+        let patients = &self.context.dictionary.patients;
+        let shards = self.shards.len();
+        rows.sort(|patient| patients.text(patient).to_owned());
+        for row in &rows.rows {
+            let event_id = rows.event_id(row);
+            let shard = &mut self.shards[shard_of(hash_text(self.context.dictionary.users.text(row.user)), shards)];
+            if row.at > self.clock {
+                shard.pending.push(*row, event_id);
+            } else {
+                let member = held.get(&(row.user, row.patient, event_id.into())).copied();
+                shard.remember(*row, event_id, member, self.rules.engine.settle_window.micros());
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// Puts a row back into the horizon; one that an episode holds is tied to it again.
+    fn remember(&mut self, mut row: Access, event_id: &str, member: Option<(u32, usize)>, window: i64) {
+        if self.horizon.has_copy(&row, event_id, window) {
+            return;
+        }
+        row.standing = if member.is_some() { Standing::Held } else { Standing::Aside };
+        let number = self.horizon.push(row, event_id);
+        if let Some((place, index)) = member
+            && let Some(Some(episode)) = self.episodes.get_mut(place as usize)
+            && let Some(member) = episode.members.get_mut(index)
+        {
+            member.number = number;
+        } else if row.counts() {
+            self.to_judge.push(number);
+        }
+    }
+
+    fn resume(&mut self, decide_again: bool, world: World<'_>) {
+        for number in std::mem::take(&mut self.to_judge) {
+            self.rejudge(number, world);
+        }
+        for place in 0..self.episodes.len() as u32 {
+            if decide_again {
+                self.redecide(place, Timestamp::MIN, Timestamp::MAX, world);
+            } else {
+                self.schedule(place, world);
+            }
+        }
+    }
+}
