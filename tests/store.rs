@@ -6,8 +6,8 @@ use std::process::Command;
 use chartsentry::model::incident::{Contribution, Incident, IncidentKind, Severity, Status};
 use chartsentry::model::time::Timestamp;
 use chartsentry::store::{
-    Clocks, Commit, HandoffRecord, IncidentRecord, OutboxItem, Position, QuarantineRecord, StateRow, Store, StoreError,
-    StoreKey, StoreOptions,
+    Clocks, Commit, HandoffRecord, IncidentRecord, OutboxItem, OutboxMarks, Position, QuarantineRecord, StateRow,
+    Store, StoreError, StoreKey, StoreOptions,
 };
 use tempfile::TempDir;
 
@@ -180,7 +180,8 @@ fn clocks_keep_their_first_values() {
     });
     assert_eq!(second, Clocks { surfaced_at: Some(Timestamp(30)), ..first });
 
-    store.handle().surfaced(&["i1".to_owned()], Timestamp(99)).unwrap();
+    let surfaced = vec![("i1".to_owned(), Timestamp(99))];
+    store.handle().outbox_mark(&OutboxMarks { surfaced, ..OutboxMarks::default() }).unwrap();
     assert_eq!(store.clocks("i1").unwrap(), second);
     assert_eq!(store.clocks("unheard-of").unwrap(), Clocks::default());
 }

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::commit::Shared;
 use super::error::StoreError;
-use super::records::{Clocks, DeadLetter, HandoffRecord, OutboxDepth, OutboxEntry, Position, QuarantineRecord};
+use super::records::{
+    Clocks, DeadLetter, HandoffRecord, OutboxDepth, OutboxEntry, OutboxMarks, Position, QuarantineRecord,
+};
 use super::{outbox, read};
 use crate::model::incident::Incident;
 use crate::model::time::Timestamp;
@@ -72,22 +74,6 @@ impl StoreHandle {
         read::quarantine(&self.connection(), limit)
     }
 
-    /// Sets when these incidents first stood where a person is expected to look; earlier values stay.
-    pub fn surfaced(&self, incident_ids: &[String], at: Timestamp) -> Result<(), StoreError> {
-        self.write(|connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut mark = transaction.prepare_cached(
-                    "UPDATE incidents SET surfaced_at = ?2 WHERE incident_id = ?1 AND surfaced_at IS NULL",
-                )?;
-                for id in incident_ids {
-                    mark.execute(params![id, at.0])?;
-                }
-            }
-            transaction.commit()
-        })
-    }
-
     /// The messages of a sink that are due, oldest first; of each incident only the oldest waiting one,
     /// so that its order survives any failure.
     pub fn outbox_pending(&self, sink: &str, due: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -99,19 +85,25 @@ impl StoreHandle {
         outbox::next_due(&self.connection(), sink)
     }
 
+    /// Writes what became of a batch, all of it or nothing.
+    pub fn outbox_mark(&self, marks: &OutboxMarks) -> Result<(), StoreError> {
+        self.write(|connection| outbox::mark(connection, marks))
+    }
+
     /// The sink took these.
     pub fn outbox_delivered(&self, ids: &[i64]) -> Result<(), StoreError> {
-        self.write(|connection| outbox::delivered(connection, ids))
+        self.outbox_mark(&OutboxMarks { delivered: ids.to_vec(), ..OutboxMarks::default() })
     }
 
     /// The sink did not take this one; try again from `next_attempt_at`.
     pub fn outbox_failed(&self, id: i64, error: &str, next_attempt_at: Timestamp) -> Result<(), StoreError> {
-        self.write(|connection| outbox::failed(connection, id, error, next_attempt_at))
+        let failed = vec![(id, error.to_owned(), next_attempt_at)];
+        self.outbox_mark(&OutboxMarks { failed, ..OutboxMarks::default() })
     }
 
     /// The sink refuses this one for good; it is kept with the reason.
     pub fn outbox_dead(&self, id: i64, reason: &str) -> Result<(), StoreError> {
-        self.write(|connection| outbox::dead(connection, id, reason))
+        self.outbox_mark(&OutboxMarks { dead: vec![(id, reason.to_owned())], ..OutboxMarks::default() })
     }
 
     /// What the sink refused for good, oldest first.

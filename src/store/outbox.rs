@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::error::StoreError;
 use super::read;
-use super::records::{DeadLetter, OutboxDepth, OutboxEntry};
+use super::records::{DeadLetter, OutboxDepth, OutboxEntry, OutboxMarks};
 use crate::model::time::Timestamp;
 
 /// How much of an error's text is kept.
@@ -59,29 +59,32 @@ pub(super) fn next_due(connection: &Connection, sink: &str) -> Result<Option<Tim
         .map_err(StoreError::sql("read the outbox"))
 }
 
-pub(super) fn delivered(connection: &mut Connection, ids: &[i64]) -> rusqlite::Result<()> {
+pub(super) fn mark(connection: &mut Connection, marks: &OutboxMarks) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    {
-        let mut mark = transaction.prepare_cached("UPDATE outbox SET status = 1, last_error = NULL WHERE id = ?1")?;
-        for id in ids {
-            mark.execute([id])?;
-        }
+    for id in &marks.delivered {
+        transaction.prepare_cached("UPDATE outbox SET status = 1, last_error = NULL WHERE id = ?1")?.execute([id])?;
+    }
+    for (id, why, next) in &marks.failed {
+        transaction
+            .prepare_cached(
+                "UPDATE outbox SET attempts = attempts + 1, last_error = ?2, next_attempt_at = ?3
+                 WHERE id = ?1 AND status = 0",
+            )?
+            .execute(params![id, shortened(why), next.0])?;
+    }
+    for (id, why) in &marks.dead {
+        transaction
+            .prepare_cached(
+                "UPDATE outbox SET status = 2, attempts = attempts + 1, last_error = ?2 WHERE id = ?1 AND status = 0",
+            )?
+            .execute(params![id, shortened(why)])?;
+    }
+    for (incident, at) in &marks.surfaced {
+        transaction
+            .prepare_cached("UPDATE incidents SET surfaced_at = ?2 WHERE incident_id = ?1 AND surfaced_at IS NULL")?
+            .execute(params![incident, at.0])?;
     }
     transaction.commit()
-}
-
-pub(super) fn failed(connection: &Connection, id: i64, error: &str, next: Timestamp) -> rusqlite::Result<()> {
-    let mut mark = connection.prepare_cached(
-        "UPDATE outbox SET attempts = attempts + 1, last_error = ?2, next_attempt_at = ?3 WHERE id = ?1 AND status = 0",
-    )?;
-    mark.execute(params![id, shortened(error), next.0]).map(drop)
-}
-
-pub(super) fn dead(connection: &Connection, id: i64, reason: &str) -> rusqlite::Result<()> {
-    let mut mark = connection.prepare_cached(
-        "UPDATE outbox SET status = 2, attempts = attempts + 1, last_error = ?2 WHERE id = ?1 AND status = 0",
-    )?;
-    mark.execute(params![id, shortened(reason)]).map(drop)
 }
 
 fn shortened(text: &str) -> &str {

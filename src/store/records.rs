@@ -143,3 +143,16 @@ pub struct OutboxDepth {
     /// Event time of the oldest waiting handoff.
     pub oldest: Option<Timestamp>,
 }
+
+/// What became of a batch of messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboxMarks {
+    /// The sink took these.
+    pub delivered: Vec<i64>,
+    /// The sink did not take these: id, why, when to try again.
+    pub failed: Vec<(i64, String, Timestamp)>,
+    /// The sink refuses these for good: id and why.
+    pub dead: Vec<(i64, String)>,
+    /// Incidents that stand where a person is expected to look since then; earlier values stay.
+    pub surfaced: Vec<(String, Timestamp)>,
+}
