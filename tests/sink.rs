@@ -1,5 +1,7 @@
 //! Sinks end to end: from the store's outbox to what a receiver reads.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};

@@ -12,6 +12,7 @@ use super::place::{self, Lock};
 use super::read;
 use super::records::{
     Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, QuarantineRecord, StateRow,
+    StateRows,
 };
 
 /// The store, as the one thread that commits sees it.
@@ -74,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn load_state(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn load_state(&self) -> Result<StateRows, StoreError> {
         read::state(&self.connection)
     }
 

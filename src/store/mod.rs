@@ -22,5 +22,5 @@ pub use handle::StoreHandle;
 pub use open::{StoreKey, StoreOptions};
 pub use records::{
     Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry, OutboxItem,
-    OutboxMarks, Position, QuarantineRecord, StateRow,
+    OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
 };

@@ -3,11 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::StoreError;
-use super::records::{Clocks, HandoffRecord, Position, QuarantineRecord};
+use super::records::{Clocks, HandoffRecord, Position, QuarantineRecord, StateRows};
 use crate::model::incident::{Incident, Severity};
 use crate::model::time::Timestamp;
 
-pub(super) fn state(connection: &Connection) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+pub(super) fn state(connection: &Connection) -> Result<StateRows, StoreError> {
     let wrap = StoreError::sql("read the engine's state");
     let mut statement = connection.prepare_cached("SELECT key, value FROM state ORDER BY key").map_err(&wrap)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&wrap)?;

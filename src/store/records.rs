@@ -28,6 +28,9 @@ pub struct StateRow {
     pub value: Option<Vec<u8>>,
 }
 
+/// The engine's whole state: keys with their values, ordered by key.
+pub type StateRows = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// How far an input partition was read and processed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
