@@ -3,4 +3,7 @@
 mod breach;
 mod cases;
 mod config;
+mod engine;
+mod sink;
+mod store;
 mod tidy;

@@ -17,7 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("breach", &["model", "telemetry"]),
     ("telemetry", &["model"]),
     ("source", &["decode", "engine", "breach", "model", "telemetry"]),
-    ("sink", &["decode", "engine", "breach", "model", "telemetry"]),
+    ("sink", &["store", "decode", "engine", "breach", "model", "telemetry"]),
     ("store", &["decode", "engine", "breach", "model", "telemetry"]),
     ("replay", &["decode", "engine", "breach", "model", "telemetry"]),
     ("lab", &["decode", "engine", "breach", "model", "telemetry"]),

@@ -1,0 +1,239 @@
+//! The committer's side: everything of a batch in one transaction.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::error::StoreError;
+use super::handle::StoreHandle;
+use super::open::{self, StoreOptions};
+use super::place::{self, Lock};
+use super::read;
+use super::records::{
+    Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, QuarantineRecord, StateRow,
+    StateRows,
+};
+
+/// The store, as the one thread that commits sees it.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    handle: StoreHandle,
+}
+
+/// What both connections of a process share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Writers of this process queue here instead of polling the file.
+    gate: Mutex<()>,
+    /// Held until the store and its last handle are gone.
+    _lock: Lock,
+}
+
+impl Shared {
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Opens the store, creating it (for the owner alone) where there is none.
+    ///
+    /// # Errors
+    /// When another process uses it, the key is wrong, or the file is damaged or no store of ours. The
+    /// file is then left as it was.
+    pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        place::prepare(&options.path)?;
+        let lock = Lock::take(&options.path)?;
+        let connection = open::open(options)?;
+        let shared = Arc::new(Shared { gate: Mutex::new(()), _lock: lock });
+        let handle = StoreHandle::new(shared, open::open_again(options)?);
+        Ok(Self { connection, handle })
+    }
+
+    /// A way in for the other threads of this process. Cheap; keeps the store locked while it lives.
+    #[must_use]
+    pub fn handle(&self) -> StoreHandle {
+        self.handle.clone()
+    }
+
+    /// Writes everything or nothing; when it returns, a power cut does not undo it.
+    ///
+    /// Handoffs, outbox items and quarantined records that are already there are left as they are, so
+    /// that a batch may be committed again after a crash.
+    ///
+    /// # Errors
+    /// When the disk is full or broken, a handoff names an unknown incident, or an outbox item an unknown
+    /// handoff.
+    pub fn commit(&mut self, commit: &Commit) -> Result<CommitReceipt, StoreError> {
+        let _turn = self.handle.shared().writing();
+        write_all(&mut self.connection, commit).map_err(StoreError::sql("commit a batch"))
+    }
+
+    /// Every row of the engine's state, ordered by key.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn load_state(&self) -> Result<StateRows, StoreError> {
+        read::state(&self.connection)
+    }
+
+    /// How far each input partition was read, ordered by topic and partition.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn positions(&self) -> Result<Vec<Position>, StoreError> {
+        read::positions(&self.connection)
+    }
+
+    /// The clocks of an incident; all empty when it is not known.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn clocks(&self, incident_id: &str) -> Result<Clocks, StoreError> {
+        read::clocks(&self.connection, incident_id)
+    }
+
+    /// Whether any handoff of the incident was ever put into this sink's outbox.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn was_queued(&self, sink: &str, incident_id: &str) -> Result<bool, StoreError> {
+        read::was_queued(&self.connection, sink, incident_id)
+    }
+
+    /// Writes a consistent copy to a new file (encrypted with the same key, for the owner alone) while
+    /// the store stays in use.
+    ///
+    /// # Errors
+    /// When `to` exists and is not empty, or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        place::prepare(to)?;
+        let wrap = StoreError::sql("write the backup");
+        let name = to
+            .to_str()
+            .ok_or_else(|| StoreError::file("write the backup", to)(std::io::ErrorKind::InvalidFilename.into()))?;
+        self.connection.execute("VACUUM INTO ?1", [name]).map(drop).map_err(wrap)
+    }
+}
+
+fn write_all(connection: &mut Connection, commit: &Commit) -> rusqlite::Result<CommitReceipt> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write_state(&transaction, &commit.state)?;
+    write_positions(&transaction, &commit.positions)?;
+    write_incidents(&transaction, &commit.incidents)?;
+    let receipt = CommitReceipt {
+        handoffs: write_handoffs(&transaction, &commit.handoffs)?,
+        outbox: write_outbox(&transaction, &commit.outbox)?,
+        quarantined: write_quarantine(&transaction, &commit.quarantine)?,
+    };
+    transaction.commit()?;
+    Ok(receipt)
+}
+
+fn write_state(transaction: &Transaction<'_>, rows: &[StateRow]) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?;
+    let mut delete = transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?;
+    for row in rows {
+        match &row.value {
+            Some(value) => put.execute(params![row.key, value])?,
+            None => delete.execute([&row.key])?,
+        };
+    }
+    Ok(())
+}
+
+fn write_positions(transaction: &Transaction<'_>, positions: &[Position]) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO positions (topic, partition, next_offset, watermark) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, watermark = excluded.watermark",
+    )?;
+    for position in positions {
+        put.execute(params![position.topic, position.partition, position.next_offset, position.watermark])?;
+    }
+    Ok(())
+}
+
+fn write_incidents(transaction: &Transaction<'_>, records: &[IncidentRecord]) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO incidents (incident_id, score, json, ingested_at, flagged_at, surfaced_at, run_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (incident_id) DO UPDATE SET
+           score = excluded.score,
+           json = excluded.json,
+           ingested_at = coalesce(incidents.ingested_at, excluded.ingested_at),
+           flagged_at = coalesce(incidents.flagged_at, excluded.flagged_at),
+           surfaced_at = coalesce(incidents.surfaced_at, excluded.surfaced_at),
+           run_id = coalesce(incidents.run_id, excluded.run_id)",
+    )?;
+    for IncidentRecord { incident, clocks } in records {
+        let json = serde_json::to_string(incident)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        put.execute(params![
+            incident.incident_id,
+            incident.score,
+            json,
+            clocks.ingested_at.map(|at| at.0),
+            clocks.flagged_at.map(|at| at.0),
+            clocks.surfaced_at.map(|at| at.0),
+            clocks.run_id,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_handoffs(transaction: &Transaction<'_>, handoffs: &[HandoffRecord]) -> rusqlite::Result<usize> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO handoffs (handoff_id, incident_id, sequence, severity, emitted_at, json)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (handoff_id) DO NOTHING",
+    )?;
+    let mut added = 0;
+    for handoff in handoffs {
+        added += put.execute(params![
+            handoff.handoff_id,
+            handoff.incident_id,
+            handoff.sequence,
+            handoff.severity.name(),
+            handoff.emitted_at.0,
+            handoff.json,
+        ])?;
+    }
+    Ok(added)
+}
+
+fn write_outbox(transaction: &Transaction<'_>, items: &[OutboxItem]) -> rusqlite::Result<usize> {
+    // The incident comes along so that the order per incident needs no join; without its handoff the
+    // row would have none, and the whole commit fails.
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO outbox (sink, message_id, handoff_id, incident_id)
+         VALUES (?1, ?2, ?3, (SELECT incident_id FROM handoffs WHERE handoff_id = ?3))
+         ON CONFLICT (sink, message_id) DO NOTHING",
+    )?;
+    let mut added = 0;
+    for item in items {
+        added += put.execute(params![item.sink, item.message_id, item.handoff_id])?;
+    }
+    Ok(added)
+}
+
+fn write_quarantine(transaction: &Transaction<'_>, records: &[QuarantineRecord]) -> rusqlite::Result<usize> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO quarantine (topic, partition, \"offset\", reason, sentence, record)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (topic, partition, \"offset\") DO NOTHING",
+    )?;
+    let mut added = 0;
+    for record in records {
+        added += put.execute(params![
+            record.topic,
+            record.partition,
+            record.offset,
+            record.reason,
+            record.sentence,
+            record.record,
+        ])?;
+    }
+    Ok(added)
+}

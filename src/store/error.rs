@@ -1,0 +1,76 @@
+//! Why the store could not do something, for the person who reads it.
+
+use std::path::{Path, PathBuf};
+
+/// Why the store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "the store {path} is in use by another chartsentry{holder}: stop that one first, or name another file as [store] path"
+    )]
+    InUse { path: PathBuf, holder: Holder },
+    #[error(
+        "the store {path} does not open with this key: it was written with another one, or the file is damaged; check [store] key, or restore a backup (the file was not changed)"
+    )]
+    WrongKey { path: PathBuf },
+    #[error(
+        "the store {path} is encrypted, or no store at all: set [store] key to the key it was written with, or name another file as [store] path"
+    )]
+    KeyMissing { path: PathBuf },
+    #[error(
+        "the store {path} is not encrypted, but [store] key is set: remove the key, or name a new file as [store] path"
+    )]
+    NotEncrypted { path: PathBuf },
+    #[error(
+        "the store {path} is damaged ({detail}): restore a backup, or move the file away to begin anew (the file was not changed)"
+    )]
+    Damaged { path: PathBuf, detail: String },
+    #[error("{path} is a database of another program: name another file as [store] path")]
+    NotAStore { path: PathBuf },
+    #[error(
+        "the store {path} was written by a newer chartsentry (layout {found}, this one knows {known}): install that version again, or restore a backup"
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("the key of the store {path} is empty: put a passphrase or 64 hexadecimal digits where [store] key points")]
+    EmptyKey { path: PathBuf },
+    #[error("cannot {what} {path}: {cause}")]
+    File { what: &'static str, path: PathBuf, cause: std::io::Error },
+    #[error("cannot {what} in the store: {cause}{}", advice(cause))]
+    Sql { what: &'static str, cause: rusqlite::Error },
+    #[error("cannot {what}: row {row} of the store does not read back ({detail}): restore a backup")]
+    Row { what: &'static str, row: String, detail: String },
+}
+
+/// The process that holds the store, where it left its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder(pub Option<u32>);
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(process) => write!(f, " (process {process})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StoreError {
+    pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::File { what, path, cause }
+    }
+
+    pub(super) fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
+        move |cause| Self::Sql { what, cause }
+    }
+}
+
+fn advice(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ": make room on its disk; nothing was changed",
+        Some(ErrorCode::ReadOnly) => ": allow chartsentry to write the file and its folder",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ": the file is damaged; restore a backup",
+        _ => "",
+    }
+}

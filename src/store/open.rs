@@ -1,0 +1,138 @@
+//! Opening: look at the file before changing anything in it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::StoreError;
+use super::place::{self, Content};
+use super::schema;
+
+/// Which file, and how to read it.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub path: PathBuf,
+    /// Encrypts the file; `None` leaves it readable for whoever can read the disk.
+    pub key: Option<StoreKey>,
+}
+
+/// The store's secret: a passphrase, or 64 hexadecimal digits that are the key itself (which opens
+/// faster). Never shown.
+#[derive(Clone)]
+pub struct StoreKey(String);
+
+impl StoreKey {
+    /// Spaces and line ends around the text do not count, so that it may come from a file.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    fn for_pragma(&self) -> String {
+        let is_raw = self.0.len() == 64 && self.0.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_raw { format!("x'{}'", self.0) } else { self.0.clone() }
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreKey(..)")
+    }
+}
+
+/// How long a statement waits for the other connection of this process before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// More than the distinct statements of this module.
+const CACHED_STATEMENTS: usize = 64;
+/// What the write-ahead log may keep on disk after a checkpoint.
+const LOG_BYTES: i64 = 64 << 20;
+
+/// Opens the file, creating or migrating it where needed. The caller holds the lock.
+pub(super) fn open(options: &StoreOptions) -> Result<Connection, StoreError> {
+    let path = &options.path;
+    let content = place::content(path)?;
+    match (content, &options.key) {
+        (_, Some(key)) if key.0.is_empty() => return Err(StoreError::EmptyKey { path: path.clone() }),
+        (Content::Plain, Some(_)) => return Err(StoreError::NotEncrypted { path: path.clone() }),
+        (Content::Opaque, None) => return Err(StoreError::KeyMissing { path: path.clone() }),
+        _ => {}
+    }
+    let mut connection = connect(options)?;
+    // Until the file has proved to be sound, not even closing it may move the log into it.
+    no_checkpoint_on_close(&connection, true)?;
+    let layout = inspect(&connection, path, content)?;
+    no_checkpoint_on_close(&connection, false)?;
+    configure(&connection)?;
+    schema::migrate(&mut connection, layout)?;
+    Ok(connection)
+}
+
+/// A second connection to a store that [`open`] has opened.
+pub(super) fn open_again(options: &StoreOptions) -> Result<Connection, StoreError> {
+    let connection = connect(options)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn connect(options: &StoreOptions) -> Result<Connection, StoreError> {
+    let wrap = StoreError::sql("open the file");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&options.path, flags).map_err(&wrap)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(&wrap)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    if let Some(key) = &options.key {
+        connection.pragma_update(None, "cipher_log_level", "NONE").map_err(&wrap)?;
+        connection.pragma_update(None, "key", key.for_pragma()).map_err(&wrap)?;
+    }
+    Ok(connection)
+}
+
+/// Checks that the file is a sound store and returns its layout's number; 0 for a new one.
+fn inspect(connection: &Connection, path: &Path, content: Content) -> Result<usize, StoreError> {
+    let unreadable = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) if content == Content::Opaque => StoreError::WrongKey { path: path.to_owned() },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Damaged { path: path.to_owned(), detail: error.to_string() }
+        }
+        _ => StoreError::Sql { what: "read the file", cause: error },
+    };
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(unreadable);
+
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let (application, layout) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let known = schema::MIGRATIONS.len();
+    match (application, usize::try_from(layout)) {
+        (schema::APPLICATION_ID, Ok(layout)) if (1..=known).contains(&layout) => {
+            let verdict: String =
+                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(unreadable)?;
+            if verdict != "ok" {
+                return Err(StoreError::Damaged { path: path.to_owned(), detail: verdict });
+            }
+            Ok(layout)
+        }
+        (schema::APPLICATION_ID, _) => {
+            Err(StoreError::Newer { path: path.to_owned(), found: layout, known: known as i64 })
+        }
+        (0, Ok(0)) if tables == 0 => Ok(0),
+        _ => Err(StoreError::NotAStore { path: path.to_owned() }),
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    let wrap = StoreError::sql("configure the file");
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(&wrap)?;
+    // A commit returns when it is on the disk: an incident must survive a power cut.
+    connection.pragma_update(None, "synchronous", "FULL").map_err(&wrap)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(&wrap)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(&wrap)
+}
+
+fn no_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
+        .map(drop)
+        .map_err(StoreError::sql("open the file"))
+}

@@ -1,0 +1,305 @@
+//! Properties of the engine: the same incidents whatever the batches, the order of arrival within the
+//! lateness, the number of shards, and the moments at which it is saved and restored.
+
+use proptest::prelude::*;
+
+use chartsentry::engine::settings::Policy;
+use chartsentry::engine::snapshot::{Saved, StateRow};
+use chartsentry::engine::{Arrival, Engine};
+use chartsentry::model::access::{AccessEvent, Action, Outcome};
+use chartsentry::model::context::{
+    ContextRecord, ContextUpdate, Holder, Patient, Recorded, Relationship, RelationshipKind, WorkforceMember,
+};
+use chartsentry::model::incident::{Incident, IncidentChange, Status};
+use chartsentry::model::time::{DAY, HOUR, Timestamp};
+use std::collections::BTreeMap;
+
+const START: i64 = 1_772_000_000_000_000;
+const LATENESS: i64 = 5 * 60 * 1_000_000;
+
+/// A small world: few people, so that pairs repeat and facts meet accesses.
+#[derive(Clone, Debug)]
+struct World {
+    events: Vec<Event>,
+    facts: Vec<Fact>,
+}
+
+#[derive(Clone, Debug)]
+struct Event {
+    at: i64,
+    user: u8,
+    patient: u8,
+    id: u32,
+    exports: bool,
+}
+
+/// A relationship, known only `delay` after it starts, perhaps in a second version or taken back.
+#[derive(Clone, Debug)]
+struct Fact {
+    id: u16,
+    patient: u8,
+    user: u8,
+    starts: i64,
+    hours: i64,
+    delay: i64,
+    withdrawn_after: Option<i64>,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let event = (0..20 * DAY, 0..6_u8, 0..8_u8, any::<bool>()).prop_map(|(at, user, patient, exports)| Event {
+        at,
+        user,
+        patient,
+        id: 0,
+        exports,
+    });
+    let fact = (0..12_u16, 0..8_u8, 0..6_u8, 0..18 * DAY, 1..60_i64, 0..90 * HOUR, proptest::option::of(1..72 * HOUR))
+        .prop_map(|(id, patient, user, starts, hours, delay, withdrawn_after)| Fact {
+            id,
+            patient,
+            user,
+            starts,
+            hours,
+            delay,
+            withdrawn_after,
+        });
+    (proptest::collection::vec(event, 1..120), proptest::collection::vec(fact, 0..40)).prop_map(
+        |(mut events, facts)| {
+            events.sort_by_key(|event| event.at);
+            events.iter_mut().enumerate().for_each(|(number, event)| event.id = number as u32);
+            World { events, facts }
+        },
+    )
+}
+
+fn people() -> Vec<ContextUpdate> {
+    let name = |number: u8| {
+        if number < 3 { format!("Rare{}", ["a", "b", "c"][usize::from(number)]) } else { format!("Name{number}") }
+    };
+    let street = |number: u8| Some(format!("{} Oak St", if number == 5 { 4 } else { u32::from(number) + 10 }));
+    let staff = (0..6_u8).map(|number| {
+        ContextRecord::Workforce(WorkforceMember {
+            user_id: format!("u{number}"),
+            family_name: Some(name(number)),
+            street: street(number),
+            postal_code: Some("90210".to_owned()),
+            ..WorkforceMember::default()
+        })
+    });
+    let patients = (0..300_u32).map(|number| {
+        ContextRecord::Patient(Patient {
+            patient_id: format!("p{number}"),
+            family_name: Some(if number < 8 { name(number as u8) } else { format!("Other{number}") }),
+            street: if number == 6 { street(5) } else { None },
+            postal_code: Some("90210".to_owned()),
+            is_vip: number == 2,
+            ..Patient::default()
+        })
+    });
+    let update = |(number, record)| ContextUpdate {
+        key: format!("person {number}"),
+        record: Some(record),
+        withdrawn_at: Timestamp::MAX,
+    };
+    staff.chain(patients).enumerate().map(update).collect()
+}
+
+fn fact(fact: &Fact) -> ContextUpdate {
+    let starts_at = Timestamp(START + fact.starts);
+    let recorded_at = starts_at.plus(fact.delay);
+    let record = Relationship {
+        relationship_id: format!("r{}", fact.id),
+        kind: RelationshipKind::Order,
+        patient_id: format!("p{}", fact.patient),
+        holder: Holder::User(format!("u{}", fact.user)),
+        starts_at,
+        ends_at: Some(starts_at.plus(fact.hours * HOUR)),
+        recorded_by: None,
+        encounter_id: None,
+        recorded: Recorded {
+            at: Some(recorded_at),
+            withdrawn_at: fact.withdrawn_after.map(|after| recorded_at.plus(after)),
+        },
+    };
+    ContextUpdate {
+        key: record.relationship_id.clone(),
+        record: Some(ContextRecord::Relationship(record)),
+        withdrawn_at: Timestamp::MAX,
+    }
+}
+
+fn engine(world: &World, shards: usize) -> Engine {
+    let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), shards).unwrap();
+    engine.learn(people());
+    engine.learn(world.facts.iter().map(fact));
+    engine
+}
+
+fn feed(engine: &mut Engine, events: &[Event]) {
+    let mut intake = engine.intake();
+    for event in events {
+        let id = format!("e{}", event.id);
+        let event = AccessEvent {
+            event_id: id.as_str().into(),
+            occurred_at: Timestamp(START + event.at),
+            recorded_at: None,
+            user_id: format!("u{}", event.user).into(),
+            patient_id: Some(format!("p{}", event.patient).into()),
+            action: if event.exports { Action::Export } else { Action::View },
+            resource: Some("notes".into()),
+            department: Some("ward".into()),
+            workstation: None,
+            source_ip: None,
+            encounter_id: None,
+            purpose: None,
+            break_glass_reason: None,
+            outcome: Outcome::Success,
+            search_text_kind: None,
+        };
+        intake.push(&engine.context().dictionary, &event, Arrival::UNTOLD);
+    }
+    engine.push(intake);
+}
+
+fn end() -> Timestamp {
+    Timestamp(START + 40 * DAY)
+}
+
+/// The plain run: everything at once.
+fn reference(world: &World) -> (Vec<Incident>, Vec<IncidentChange>) {
+    let mut engine = engine(world, 1);
+    feed(&mut engine, &world.events);
+    let output = engine.finish(end());
+    (engine.incidents(), output.handoffs)
+}
+
+/// Runs in batches of `sizes`, each followed by an advance to `lateness` behind the newest event.
+fn batched(
+    world: &World,
+    events: &[Event],
+    sizes: &[usize],
+    lateness: i64,
+    shards: usize,
+) -> (Vec<Incident>, Vec<IncidentChange>) {
+    let mut engine = engine(world, shards);
+    let mut handoffs = Vec::new();
+    let mut rest = events;
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (batch, tail) = rest.split_at((*size).min(rest.len()));
+        feed(&mut engine, batch);
+        let watermark = engine.newest().minus(lateness + 1);
+        handoffs.extend(engine.advance(watermark).handoffs);
+        rest = tail;
+    }
+    handoffs.extend(engine.finish(end()).handoffs);
+    assert_eq!(engine.tally().late, 0);
+    (engine.incidents(), handoffs)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn batches_and_shards_do_not_show(world in world(), sizes in proptest::collection::vec(1..40_usize, 1..6), shards in 1..5_usize) {
+        prop_assert_eq!(reference(&world), batched(&world, &world.events, &sizes, 0, shards));
+    }
+
+    #[test]
+    fn arrival_order_within_the_lateness_does_not_show(world in world(), jitter in proptest::collection::vec(0..LATENESS, 120), sizes in proptest::collection::vec(1..20_usize, 1..6)) {
+        let mut arrived: Vec<_> = world.events.iter().cloned().zip(jitter).map(|(event, delay)| (event.at + delay, event)).collect();
+        arrived.sort_by_key(|(arrival, event)| (*arrival, event.id));
+        let events: Vec<Event> = arrived.into_iter().map(|(_, event)| event).collect();
+        prop_assert_eq!(reference(&world), batched(&world, &events, &sizes, LATENESS, 2));
+    }
+
+    #[test]
+    fn copies_count_once(world in world()) {
+        let mut doubled = world.clone();
+        doubled.events = world.events.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
+        prop_assert_eq!(reference(&world), reference(&doubled));
+    }
+
+    #[test]
+    fn saving_and_resuming_anywhere_does_not_show(world in world(), cuts in proptest::collection::vec(1..40_usize, 1..6)) {
+        prop_assert_eq!(reference(&world), resumed(&world, &cuts));
+    }
+
+    #[test]
+    fn facts_that_come_after_their_time_end_in_the_same_incidents(world in world(), sizes in proptest::collection::vec(1..40_usize, 1..6)) {
+        // Each fact arrives with the first batch after it was recorded, and not before.
+        let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 2).unwrap();
+        engine.learn(people());
+        // That relationships exist at all is known from the start.
+        engine.learn([fact(&Fact { id: 99, patient: 7, user: 5, starts: -90 * DAY, hours: 1, delay: 0, withdrawn_after: None })]);
+        let mut waiting: Vec<ContextUpdate> = world.facts.iter().map(fact).collect();
+        let recorded = |update: &ContextUpdate| match &update.record {
+            Some(ContextRecord::Relationship(relationship)) => relationship.recorded.at.unwrap(),
+            _ => Timestamp::MIN,
+        };
+        waiting.sort_by_key(recorded);
+        let mut rest = world.events.as_slice();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (batch, tail) = rest.split_at((*size).min(rest.len()));
+            feed(&mut engine, batch);
+            engine.advance(engine.newest().minus(1));
+            let known = waiting.partition_point(|update| recorded(update) <= engine.clock());
+            engine.learn(waiting.drain(..known));
+            rest = tail;
+        }
+        engine.learn(waiting);
+        engine.finish(end());
+        let kept = |incidents: Vec<Incident>| -> Vec<Incident> {
+            incidents.into_iter().filter(|incident| incident.status != Status::Withdrawn).collect()
+        };
+        let mut with_marker = world.clone();
+        with_marker.facts.push(Fact { id: 99, patient: 7, user: 5, starts: -90 * DAY, hours: 1, delay: 0, withdrawn_after: None });
+        prop_assert_eq!(kept(reference(&with_marker).0), kept(engine.incidents()));
+    }
+
+    #[test]
+    fn the_score_is_the_logistic_of_its_parts(world in world()) {
+        for incident in reference(&world).0 {
+            let logit = incident.contributions.iter().fold(incident.prior, |sum, contribution| sum + contribution.weight);
+            prop_assert!((incident.score - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-12);
+        }
+    }
+}
+
+/// Runs with a save after every batch, each time throwing the engine away and resuming from the rows.
+fn resumed(world: &World, sizes: &[usize]) -> (Vec<Incident>, Vec<IncidentChange>) {
+    let mut kept: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut handoffs = Vec::new();
+    let mut rest = world.events.as_slice();
+    for (turn, size) in sizes.iter().cycle().enumerate() {
+        let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 1 + turn % 3).unwrap();
+        engine.keep_journal();
+        let saved = Saved::read(kept.clone()).unwrap();
+        if let Some(saved) = &saved {
+            engine.resume_clock(saved);
+        }
+        engine.recall(people());
+        engine.recall(world.facts.iter().map(fact));
+        if let Some(saved) = saved {
+            engine.resume(saved, false).unwrap();
+        }
+        if rest.is_empty() {
+            handoffs.extend(engine.finish(end()).handoffs);
+            return (engine.incidents(), handoffs);
+        }
+        let (batch, tail) = rest.split_at((*size).min(rest.len()));
+        feed(&mut engine, batch);
+        handoffs.extend(engine.advance(engine.newest().minus(LATENESS)).handoffs);
+        for StateRow { key, value } in engine.save() {
+            match value {
+                Some(value) => drop(kept.insert(key, value)),
+                None => drop(kept.remove(&key)),
+            }
+        }
+        rest = tail;
+    }
+    unreachable!("the sizes repeat until the events are used up")
+}
