@@ -46,14 +46,9 @@ struct Fact {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let event = (0..20 * DAY, 0..6_u8, 0..8_u8, any::<bool>()).prop_map(|(at, user, patient, exports)| Event {
-        at,
-        user,
-        patient,
-        id: 0,
-        exports,
-    });
-    let fact = (0..12_u16, 0..8_u8, 0..6_u8, 0..18 * DAY, 1..60_i64, 0..90 * HOUR, proptest::option::of(1..72 * HOUR))
+    let event = (0..20 * DAY, 0..4_u8, 0..4_u8, proptest::bool::weighted(0.05))
+        .prop_map(|(at, user, patient, exports)| Event { at, user, patient, id: 0, exports });
+    let fact = (0..30_u16, 0..4_u8, 0..4_u8, 0..18 * DAY, 1..60_i64, 0..90 * HOUR, proptest::option::of(1..72 * HOUR))
         .prop_map(|(id, patient, user, starts, hours, delay, withdrawn_after)| Fact {
             id,
             patient,
@@ -63,7 +58,7 @@ fn world() -> impl Strategy<Value = World> {
             delay,
             withdrawn_after,
         });
-    (proptest::collection::vec(event, 1..120), proptest::collection::vec(fact, 0..40)).prop_map(
+    (proptest::collection::vec(event, 1..100), proptest::collection::vec(fact, 0..60)).prop_map(
         |(mut events, facts)| {
             events.sort_by_key(|event| event.at);
             events.iter_mut().enumerate().for_each(|(number, event)| event.id = number as u32);
@@ -76,7 +71,7 @@ fn people() -> Vec<ContextUpdate> {
     let name = |number: u8| {
         if number < 3 { format!("Rare{}", ["a", "b", "c"][usize::from(number)]) } else { format!("Name{number}") }
     };
-    let street = |number: u8| Some(format!("{} Oak St", if number == 5 { 4 } else { u32::from(number) + 10 }));
+    let street = |number: u8| Some(format!("{} Oak St", if number == 9 { 4 } else { u32::from(number) + 10 }));
     let staff = (0..6_u8).map(|number| {
         ContextRecord::Workforce(WorkforceMember {
             user_id: format!("u{number}"),
@@ -86,13 +81,13 @@ fn people() -> Vec<ContextUpdate> {
             ..WorkforceMember::default()
         })
     });
-    let patients = (0..300_u32).map(|number| {
+    let patients = (0..1_000_u32).map(|number| {
         ContextRecord::Patient(Patient {
             patient_id: format!("p{number}"),
             family_name: Some(if number < 8 { name(number as u8) } else { format!("Other{number}") }),
-            street: if number == 6 { street(5) } else { None },
+            street: if number == 3 { street(2) } else { None },
             postal_code: Some("90210".to_owned()),
-            is_vip: number == 2,
+            is_vip: number < 3,
             ..Patient::default()
         })
     });
@@ -199,8 +194,24 @@ fn batched(
     (engine.incidents(), handoffs)
 }
 
+/// The worlds above are no idle ones: incidents open, grow, settle and are withdrawn in them.
+#[test]
+fn the_generated_worlds_hold_what_the_properties_are_about() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut reasons: BTreeMap<_, u32> = BTreeMap::new();
+    for _ in 0..40 {
+        let world = world().new_tree(&mut runner).unwrap().current();
+        reference(&world).1.iter().for_each(|change| *reasons.entry(change.reason).or_default() += 1);
+    }
+    use chartsentry::model::incident::ChangeReason::{Grew, Opened, Settled, Withdrawn};
+    for reason in [Opened, Grew, Settled, Withdrawn] {
+        assert!(reasons.get(&reason).is_some_and(|&count| count >= 10), "{reason:?}: {reasons:?}");
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
     fn batches_and_shards_do_not_show(world in world(), sizes in proptest::collection::vec(1..40_usize, 1..6), shards in 1..5_usize) {
@@ -224,12 +235,19 @@ proptest! {
 
     #[test]
     fn saving_and_resuming_anywhere_does_not_show(world in world(), cuts in proptest::collection::vec(1..40_usize, 1..6)) {
-        prop_assert_eq!(reference(&world), resumed(&world, &cuts));
+        let (left, right) = (reference(&world), resumed(&world, &cuts));
+        let brief = |incidents: &[Incident]| incidents.iter().map(|i| format!("{:?} {:?} {:?} {:?}", i.user_id, i.patient_ids, i.status, i.accesses)).collect::<Vec<_>>();
+        prop_assert_eq!(brief(&left.0), brief(&right.0));
+        prop_assert_eq!(left, right);
     }
 
     #[test]
     fn facts_that_come_after_their_time_end_in_the_same_incidents(world in world(), sizes in proptest::collection::vec(1..40_usize, 1..6)) {
         // Each fact arrives with the first batch after it was recorded, and not before.
+        // Records that are replaced or taken back are left out: an access that becomes unexplained again
+        // joins what is there, and keeps its id.
+        let mut world = world;
+        world.facts.iter_mut().enumerate().for_each(|(number, fact)| (fact.id, fact.withdrawn_after) = (number as u16 + 100, None));
         let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 2).unwrap();
         engine.learn(people());
         // That relationships exist at all is known from the start.

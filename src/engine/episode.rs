@@ -40,6 +40,9 @@ impl Member {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Case {
     pub(super) incident_id: String,
+    /// Local date on which the episode started when the incident opened; part of the id.
+    pub(super) start_date: String,
+    /// The access that the incident started with; another one only when that one is explained.
     pub(super) first_event_id: String,
     pub(super) status: Status,
     /// When a provisional one settles.
@@ -50,7 +53,7 @@ pub(super) struct Case {
     /// Accesses that the last handoff spoke of.
     pub(super) handed_accesses: usize,
     /// When the last handoff was.
-    pub(super) handed_at: Timestamp,
+    pub(super) handed_at: Option<Timestamp>,
 }
 
 /// A person's unexplained accesses to one chart, without a gap of `episode_gap`.

@@ -31,11 +31,17 @@ pub(super) struct Horizon {
 }
 
 impl Horizon {
-    /// Whether an event with this identity came within `window` of `row`.
-    pub(super) fn has_copy(&self, row: &Access, event_id: &str, window: i64) -> bool {
+    /// Whether an event with this identity came within `window` of `row`, and not longer ago than that.
+    /// Rows that are only still here because their bucket is do not count, so that the answer does not
+    /// depend on buckets.
+    pub(super) fn has_copy(&self, row: &Access, event_id: &str, now: Timestamp, window: i64) -> bool {
         let is_same = |&number: &u32| {
             let Some((old, id)) = self.find(number) else { return false };
-            old.patient == row.patient && old.user == row.user && id == event_id && (old.at - row.at).abs() <= window
+            old.patient == row.patient
+                && old.user == row.user
+                && id == event_id
+                && (old.at - row.at).abs() <= window
+                && now.minus(window) <= old.at
         };
         self.ids.find(identity_hash(row, event_id), is_same).is_some()
     }

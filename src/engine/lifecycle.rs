@@ -30,6 +30,29 @@ impl Episode {
         }
     }
 
+    /// Parts the incident from the accesses that remain when the access that it started with is
+    /// explained. What remains started on another day, so it is another incident: the one that a run
+    /// with the explaining record known in time would have found. On the same day it stays this one.
+    pub(super) fn part(&mut self, world: World<'_>) -> Option<Self> {
+        let first = self.active().next()?;
+        let (first_event_id, start) = (first.event_id.to_string(), world.rules.zone.date(first.row.at));
+        let case = self.case.as_mut()?;
+        let opener = self.members.iter().find(|member| *member.event_id == *case.first_event_id);
+        if opener.is_some_and(|member| member.decision.joins()) {
+            return None;
+        }
+        if start.to_string() == case.start_date {
+            case.first_event_id = first_event_id;
+            return None;
+        }
+        let mut rest = Self::new(self.user, self.patient);
+        (rest.members, self.members) =
+            std::mem::take(&mut self.members).into_iter().partition(|member| member.decision.joins());
+        rest.is_current = self.is_current;
+        self.is_current = false;
+        Some(rest)
+    }
+
     /// Whether something is still to come: it has not settled, or growth has not been handed over.
     pub(super) fn is_waiting(&self) -> bool {
         self.case.as_ref().is_some_and(|case| {
@@ -72,13 +95,14 @@ impl Episode {
                 Some(patients.text(self.patient)),
                 start,
             ),
+            start_date: start.to_string(),
             first_event_id: first.event_id.to_string(),
             status: Status::Provisional,
             settles_at: first.row.at.plus(world.rules.engine.settle_window.micros()),
             sequence: 0,
             is_handed: false,
             handed_accesses: 0,
-            handed_at: Timestamp::MIN,
+            handed_at: None,
         });
     }
 
@@ -150,12 +174,13 @@ impl Episode {
         case.sequence += 1;
         case.is_handed = true;
         case.handed_accesses = accesses;
-        case.handed_at = now;
+        case.handed_at = Some(now);
         self.change(world.rules, world.context, weighed, reason, now)
     }
 }
 
-/// The first instant of the next full hour.
-fn next_hour(at: Timestamp) -> Timestamp {
+/// The first instant of the next full hour; `MIN` where nothing came before.
+fn next_hour(at: Option<Timestamp>) -> Timestamp {
+    let Some(at) = at else { return Timestamp::MIN };
     Timestamp(at.0.div_euclid(HOUR).saturating_add(1).saturating_mul(HOUR))
 }

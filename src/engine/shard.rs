@@ -110,8 +110,8 @@ impl Shard {
         }
     }
 
-    fn admit(&mut self, mut row: Access, event_id: &str, world: World<'_>) {
-        if self.horizon.has_copy(&row, event_id, world.rules.engine.settle_window.micros()) {
+    fn admit(&mut self, row: Access, event_id: &str, world: World<'_>) {
+        if self.horizon.has_copy(&row, event_id, self.clock, world.rules.engine.settle_window.micros()) {
             self.retired.duplicates += 1;
             return;
         }
@@ -119,13 +119,8 @@ impl Shard {
             self.horizon.push(row, event_id);
             return;
         }
-        if let Some(basis) = world.rules.explain_early(&row, self.clock, world.context, &mut self.scratch) {
-            (row.standing, row.basis) = (Standing::Explained, basis);
-            self.horizon.push(row, event_id);
-            return;
-        }
         let number = self.horizon.push(row, event_id);
-        self.judge(number, world);
+        self.rejudge(number, world);
     }
 
     /// Decides a row of the horizon that no episode holds, with the full look.
@@ -236,14 +231,16 @@ impl Shard {
             self.redecide(place, touch.from, touch.until, world);
         }
         self.retired.beyond_horizon.note(touch, self.clock, world.rules.engine.settle_window.micros());
+        let oldest = self.clock.minus(world.rules.engine.settle_window.micros());
         // Rows stand in the order of their arrival: only late ones break the order of time.
         let is_over = |row: &Access| row.at < touch.from && self.retired.late == 0;
         let walk = |numbers: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
             let rows = numbers.map_while(|number| {
                 self.horizon.find(number).filter(|(row, _)| !is_over(row)).map(|(row, _)| (number, row))
             });
-            let concerned =
-                |row: &Access| row.standing == Standing::Explained && touch.from <= row.at && row.at <= touch.until;
+            let concerned = |row: &Access| {
+                row.standing == Standing::Explained && touch.from.max(oldest) <= row.at && row.at <= touch.until
+            };
             rows.filter(|(_, row)| concerned(row)).map(|(number, _)| number).collect()
         };
         let numbers = match touch.target {
@@ -257,41 +254,35 @@ impl Shard {
         }
     }
 
-    /// Decides an explained row of the horizon again.
+    /// Decides a row of the horizon that no episode holds, the short way where that suffices.
     pub(super) fn rejudge(&mut self, number: u32, world: World<'_>) {
         let Some((row, _)) = self.horizon.find(number) else { return };
-        if let Some(basis) = world.rules.explain_early(row, self.clock, world.context, &mut self.scratch) {
-            if let Some(row) = self.horizon.find_mut(number) {
-                row.basis = basis;
-            }
-        } else {
-            self.judge(number, world);
+        let basis = world.rules.explain_early(row, self.clock, world.context, &mut self.scratch);
+        match (basis, self.horizon.find_mut(number)) {
+            (Some(basis), Some(row)) => (row.standing, row.basis) = (Standing::Explained, basis),
+            _ => self.judge(number, world),
         }
     }
 
     /// Decides the accesses of an episode in `[from, until]` again, then weighs it.
     pub(super) fn redecide(&mut self, place: u32, from: Timestamp, until: Timestamp, world: World<'_>) {
         let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
-        let mut left = Vec::new();
         for member in episode.members.iter_mut().filter(|member| from <= member.row.at && member.row.at <= until) {
             member.decision =
                 world.rules.decide(&member.row, self.clock, world.input_end, world.context, &mut self.scratch);
-            if !member.decision.joins() {
-                left.push((member.number, member.decision.explained.map_or(0, |explained| explained.basis)));
-            }
         }
         if episode.case.is_none() {
-            // Explained before anybody heard of it: the access goes back to the horizon, if it is there.
-            for (number, basis) in left {
-                if let Some(row) = self
-                    .horizon
-                    .find_mut(number)
-                    .filter(|row| (row.user, row.patient) == (episode.user, episode.patient))
-                {
-                    (row.standing, row.basis) = (Standing::Explained, basis);
-                    episode.members.retain(|member| member.number != number);
+            // Explained before anybody heard of it: the access goes back to the horizon, while that lasts.
+            let oldest = self.clock.minus(world.rules.engine.settle_window.micros());
+            let horizon = &mut self.horizon;
+            episode.members.retain(|member| {
+                let leaves = !member.decision.joins() && oldest <= member.row.at;
+                if let Some(row) = horizon.find_mut(member.number).filter(|_| leaves) {
+                    row.standing = Standing::Explained;
+                    row.basis = member.decision.explained.map_or(0, |explained| explained.basis);
                 }
-            }
+                !leaves
+            });
         }
         self.assess(place, world);
     }
@@ -299,11 +290,16 @@ impl Shard {
     /// Weighs an episode and moves its incident on.
     fn assess(&mut self, place: u32, world: World<'_>) {
         let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
+        let rest = episode.part(world);
         if let Some(change) = episode.assess(self.clock, world) {
             self.out.handoffs.push(change);
         }
         self.dirty.insert(place);
         self.schedule(place, world);
+        if let Some(rest) = rest {
+            let place = self.insert(rest);
+            self.assess(place, world);
+        }
     }
 
     /// Sets the time at which an episode must be looked at again.

@@ -223,7 +223,7 @@ impl Engine {
 impl Shard {
     /// Puts a row back into the horizon; one that an episode holds is tied to it again.
     fn remember(&mut self, mut row: Access, event_id: &str, member: Option<(u32, usize)>, window: i64) {
-        if self.horizon.has_copy(&row, event_id, window) {
+        if self.horizon.has_copy(&row, event_id, self.clock, window) {
             return;
         }
         row.standing = if member.is_some() { Standing::Held } else { Standing::Aside };
@@ -233,8 +233,11 @@ impl Shard {
             && let Some(member) = episode.members.get_mut(index)
         {
             member.number = number;
-        } else if row.counts() {
+        } else if row.counts() && self.clock.minus(window) <= row.at {
             self.to_judge.push(number);
+        } else if row.counts() {
+            // Its time to be decided again is over; what it rested on is not kept, only that it was explained.
+            self.horizon.find_mut(number).into_iter().for_each(|row| row.standing = Standing::Explained);
         }
     }
 
