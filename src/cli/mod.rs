@@ -1,1 +1,4 @@
 //! cli
+
+pub mod evaluate;
+pub mod generate;
