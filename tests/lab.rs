@@ -252,3 +252,8 @@ fn evaluate_names_the_file_and_the_line() {
     assert!(read_labels(&dir.path().join("none")).unwrap_err().to_string().contains("none"));
     assert!(read_incidents(&dir.path().join("none")).unwrap_err().to_string().contains("cannot read incidents"));
 }
+#[test]
+#[ignore]
+fn scratch() {
+    make(Path::new("/tmp/labscratch"), &std::env::var("FLAGS").unwrap());
+}

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::event::{NOBODY, Part, Purpose};
+use super::event::{Event, NOBODY, Part, Purpose};
 use super::hospital::{Job, Setting};
 use super::roster::OnShift;
 use super::sim::{Sim, Stay, Uncoded};
@@ -19,7 +19,7 @@ impl Sim<'_> {
     /// Now and then a colleague or a relative of somebody who works there; that person is given too.
     fn draw_patient(&mut self, department: u16, at: i64) -> Option<(u32, u32)> {
         for _ in 0..12 {
-            let close = self.dice.chance(0.03);
+            let close = self.dice.chance(0.04);
             let people = &self.world.people;
             let (patient, kin) = match self.dice.pick(&self.close_by[usize::from(department)]) {
                 Some(&(user, patient)) if close => (patient, user),
@@ -29,9 +29,8 @@ impl Sim<'_> {
                 _ => (self.dice.index(people.patients.len()) as u32, NOBODY),
             };
             if self.may_come(patient, department, at) {
-                let is_self = kin != NOBODY && people.staff[kin as usize].patient == Some(patient);
-                let barred = kin != NOBODY && self.plan.bars(kin, patient);
-                return Some((patient, if is_self || barred { NOBODY } else { kin }));
+                let kin = if kin != NOBODY && self.may_treat(kin, patient) { kin } else { NOBODY };
+                return Some((patient, kin));
             }
         }
         None
@@ -97,9 +96,7 @@ impl Sim<'_> {
         let start = self.dice.index(end - first);
         let mut order = (0..end - first).map(|step| (first + (start + step) % (end - first)) as u32);
         let found = order.find(|&user| {
-            self.job(user) == Job::Physician
-                && staff[user as usize].ended_on.is_none()
-                && !self.plan.bars(user, patient)
+            self.job(user) == Job::Physician && staff[user as usize].ended_on.is_none() && self.may_treat(user, patient)
         });
         found.unwrap_or(NOBODY)
     }
@@ -200,7 +197,12 @@ impl Sim<'_> {
         let stay = Stay { patient, encounter, department, from, until, attending, kin };
         self.register(&stay);
         self.open_stay(stay)?;
+        self.kin_helps(&stay, from + 30 * MINUTE);
         let nurse = self.on_duty(department, Job::Nurse, from, patient);
+        if let Some(shift) = physician.filter(|_| self.dice.chance(0.02)) {
+            let before = from - self.dice.between(0, 10 * MINUTE);
+            self.break_glass(&shift, (patient, encounter), before);
+        }
         for (shift, visits) in [(nurse, 2), (physician, 2)] {
             let Some(shift) = shift else { continue };
             for _ in 0..visits {
@@ -223,6 +225,23 @@ impl Sim<'_> {
         }
     }
 
+    /// The relative or colleague on the care team does their part, if they are at work.
+    fn kin_helps(&mut self, stay: &Stay, at: i64) {
+        let list = &self.by_department[usize::from(stay.department)];
+        let mut shifts = list.iter().map(|&index| self.on[index as usize]);
+        let shift = shifts.find(|shift| shift.user == stay.kin && (shift.from..shift.until).contains(&at));
+        if let Some(shift) = shift {
+            self.work_on(&shift, (stay.patient, stay.encounter), at, 3);
+        }
+    }
+
+    /// An emergency in which the chart is opened before anything is on record.
+    fn break_glass(&mut self, shift: &OnShift, (patient, encounter): (u32, u32), at: i64) {
+        let event = self.plain_event(shift, at, Action::BreakGlass);
+        let purpose = Purpose::BreakGlass;
+        self.out.push(Event { patient, encounter, purpose, part: Part::Summary, reason: 1, ..event });
+    }
+
     /// Appointments of every provider who is in a clinic today.
     pub(super) fn clinics(&mut self) -> Result<()> {
         for &department in self.world.units(Setting::Clinic) {
@@ -239,7 +258,7 @@ impl Sim<'_> {
                     let from = first + slot * 65 * MINUTE;
                     let drawn = self.draw_patient(department, from).filter(|_| self.dice.chance(0.85));
                     let Some((patient, kin)) = drawn else { continue };
-                    if !self.plan.bars(provider.user, patient) {
+                    if self.may_treat(provider.user, patient) {
                         self.visit_clinic(&provider, patient, kin, from)?;
                     }
                 }
@@ -259,6 +278,7 @@ impl Sim<'_> {
         self.register(&stay);
         self.busy_until[patient as usize] = until;
         self.stays.push(stay);
+        self.kin_helps(&stay, from + 5 * MINUTE);
         let chart = (patient, encounter);
         if self.dice.chance(0.2) {
             let at = from - self.dice.between(15 * MINUTE, 100 * MINUTE);

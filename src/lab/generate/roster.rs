@@ -17,6 +17,8 @@ pub(super) struct OnShift {
     pub(super) user: u32,
     /// Where the person works today.
     pub(super) department: u16,
+    /// The department that the log shows.
+    pub(super) login: u16,
     pub(super) workstation: u16,
     pub(super) from: i64,
     pub(super) until: i64,
@@ -106,16 +108,11 @@ impl Sim<'_> {
         let home = self.world.people.staff[worker as usize].department;
         let floats = self.dice.chance(if hard { 0.06 } else { 0.03 });
         let department = if floats { self.other_unit(worker, home) } else { home };
-        let shift = OnShift { user: worker, department, workstation: 1 + (self.dice.below(20)) as u16, from, until };
-        self.on.push(shift);
-        let unrostered = if department == home {
-            0.0
-        } else if hard {
-            0.5
-        } else {
-            0.05
-        };
-        if self.dice.chance(unrostered) {
+        let unrostered = department != home && self.mess(0.1, 0.5);
+        let login = if unrostered && self.dice.chance(0.6) { home } else { department };
+        let workstation = 1 + self.dice.below(20) as u16;
+        self.on.push(OnShift { user: worker, department, login, workstation, from, until });
+        if unrostered {
             return Ok(());
         }
         self.shift_number += 1;
@@ -149,7 +146,7 @@ impl Sim<'_> {
         let found = (0..list.len()).map(|step| self.on[list[(start + step) % list.len()] as usize]).find(|shift| {
             (shift.from..shift.until).contains(&at)
                 && self.job(shift.user) == job
-                && !self.plan.bars(shift.user, patient)
+                && self.may_treat(shift.user, patient)
         });
         found
     }

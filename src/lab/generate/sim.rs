@@ -144,6 +144,7 @@ impl<'a> Sim<'a> {
         self.admissions(midnight, next)?;
         self.clinics()?;
         self.rounds();
+        self.loose_ends();
         self.orders_and_consults(midnight, next)?;
         self.office()?;
         self.snoop(day)?;
@@ -153,6 +154,12 @@ impl<'a> Sim<'a> {
 
     pub(super) fn job(&self, user: u32) -> Job {
         self.world.role(user).job
+    }
+
+    /// Whether the person may open the chart for work: it is not their own, and not one that they
+    /// will open without a reason.
+    pub(super) fn may_treat(&self, user: u32, patient: u32) -> bool {
+        self.world.people.staff[user as usize].patient != Some(patient) && !self.plan.bars(user, patient)
     }
 
     /// How often this hospital does what a messy one does `hard` times.
@@ -172,7 +179,7 @@ impl<'a> Sim<'a> {
             user: shift.user,
             patient: NOBODY,
             encounter: 0,
-            department: shift.department,
+            department: shift.login,
             workstation: shift.workstation,
             action,
             part: Part::None,
@@ -185,7 +192,7 @@ impl<'a> Sim<'a> {
 
     /// Opens a chart for work: `script` step by step, from `at` on. Returns when it was closed.
     ///
-    /// Does nothing for a person and a patient whose accesses are labelled as snooping.
+    /// Does nothing where [`Sim::may_treat`] forbids it.
     pub(super) fn look(
         &mut self,
         shift: &OnShift,
@@ -194,11 +201,11 @@ impl<'a> Sim<'a> {
         script: &[(Action, Part)],
         purpose: Purpose,
     ) -> i64 {
-        if self.plan.bars(shift.user, patient) {
+        if !self.may_treat(shift.user, patient) {
             return at;
         }
         let mut event = Event { patient, encounter, purpose, ..self.plain_event(shift, at, Action::View) };
-        if self.dice.chance(0.001) {
+        if self.dice.chance(0.002) {
             self.slip(event);
         }
         let restricted = self.world.people.patients[patient as usize].is_restricted;
@@ -223,7 +230,7 @@ impl<'a> Sim<'a> {
     fn slip(&mut self, event: Event) {
         let patient = self.dice.index(self.world.people.patients.len()) as u32;
         let treated = self.world.people.patients[patient as usize].can_be_treated();
-        if treated && !self.plan.bars(event.user, patient) {
+        if treated && self.may_treat(event.user, patient) {
             let at = event.at - self.dice.between(10 * SECOND, 60 * SECOND);
             self.out.push(Event { at, patient, encounter: 0, part: Part::Summary, ..event });
         }

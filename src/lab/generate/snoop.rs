@@ -206,6 +206,16 @@ impl Planner<'_> {
         self.dice.index(self.world.people.staff.len()) as u32
     }
 
+    fn free_user(&mut self) -> Option<u32> {
+        for _ in 0..50 {
+            let user = self.user();
+            if self.is_free(user) {
+                return Some(user);
+            }
+        }
+        None
+    }
+
     fn is_free(&self, user: u32) -> bool {
         let staff = &self.world.people.staff[user as usize];
         staff.ended_on.is_none() && !self.plan.involves(user)
@@ -285,19 +295,14 @@ impl Planner<'_> {
         let most = (self.world.people.staff.len() / 8).min(12) as u32;
         let wanted = if most > 5 { 5 + self.dice.below(most - 4) } else { most };
         for _ in 0..wanted {
-            let user = self.user();
-            if self.is_free(user) {
-                let episode = Episode { kind: Kind::Curiosity, user, patients: vec![patient], day };
-                self.plan.add(&self.world.people, episode, true);
-            }
+            let Some(user) = self.free_user() else { return };
+            let episode = Episode { kind: Kind::Curiosity, user, patients: vec![patient], day };
+            self.plan.add(&self.world.people, episode, true);
         }
     }
 
     fn harvesting(&mut self) {
-        let user = self.user();
-        if !self.is_free(user) {
-            return;
-        }
+        let Some(user) = self.free_user() else { return };
         let most = (self.world.people.patients.len() / 20).min(90) as u32;
         let wanted = if most > 30 { 30 + self.dice.below(most - 29) } else { most };
         let mut patients: Vec<u32> = (0..wanted).filter_map(|_| self.stranger()).collect();
@@ -364,7 +369,7 @@ impl Sim<'_> {
         let (midnight, next) = (self.world.midnight(day), self.world.midnight(day + 1));
         let department = self.world.people.staff[user as usize].department;
         let at = self.dice.between(midnight + 6 * HOUR, next - HOUR);
-        (OnShift { user, department, workstation: REMOTE, from: at, until: at }, at)
+        (OnShift { user, department, login: department, workstation: REMOTE, from: at, until: at }, at)
     }
 
     fn pry(&mut self, episode: &Episode, seat: &OnShift, at: i64) -> anyhow::Result<()> {

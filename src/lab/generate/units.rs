@@ -72,6 +72,21 @@ impl Sim<'_> {
         }
     }
 
+    /// Looks that belong to the work and are on no record: advice over the phone, a patient about
+    /// to come up, one who left last week.
+    pub(super) fn loose_ends(&mut self) {
+        for shift in self.began_today() {
+            let bedside = matches!(self.job(shift.user), Job::Nurse | Job::Physician | Job::Assistant);
+            if !bedside || !self.mess(0.06, 0.12) {
+                continue;
+            }
+            let at = self.moment(&shift);
+            if let Some(stay) = self.dice.pick(&self.stays).copied() {
+                self.work_on(&shift, (stay.patient, stay.encounter), at, 2);
+            }
+        }
+    }
+
     /// Orders bring the services into the chart; consultants often write theirs down hours later.
     pub(super) fn orders_and_consults(&mut self, midnight: i64, next: i64) -> Result<()> {
         let services = self.world.units(Setting::Service);
@@ -88,7 +103,7 @@ impl Sim<'_> {
                     self.order(&stay, service, at)?;
                 }
             }
-            if !is_clinic && self.dice.chance(0.07) {
+            if !is_clinic && self.dice.chance(0.15) {
                 let at = self.dice.between(from, until - 10 * MINUTE);
                 self.consult(&stay, at)?;
             }
@@ -121,9 +136,9 @@ impl Sim<'_> {
     }
 
     fn consult(&mut self, stay: &Stay, at: i64) -> Result<()> {
-        let room = self.dice.index(self.world.departments.len()) as u16;
-        let elsewhere = room != stay.department;
-        let found = elsewhere.then(|| self.on_duty(room, Job::Physician, at, stay.patient)).flatten();
+        let rooms = self.world.units(if self.dice.chance(0.7) { Setting::Ward } else { Setting::Clinic });
+        let room = self.dice.pick(rooms).copied().filter(|&room| room != stay.department);
+        let found = room.and_then(|room| self.on_duty(room, Job::Physician, at, stay.patient));
         let Some(consultant) = found else { return Ok(()) };
         let late = self.mess(0.5, 0.8);
         let recorded = at + if late { self.dice.between(2 * HOUR, 10 * HOUR) } else { -self.dice.between(0, HOUR) };
@@ -181,7 +196,7 @@ impl Sim<'_> {
         let mut left = 10 + self.dice.below(8);
         for _ in 0..self.uncoded.len().min(600) {
             let Some(task) = self.uncoded.pop_front() else { break };
-            if left == 0 || task.ready > shift.from || self.plan.bars(shift.user, task.patient) {
+            if left == 0 || task.ready > shift.from || !self.may_treat(shift.user, task.patient) {
                 self.uncoded.push_back(task);
                 if left == 0 { break } else { continue }
             }
@@ -217,7 +232,7 @@ impl Sim<'_> {
         for _ in 0..1 + self.dice.below(usual * 2 - 1) {
             let patient = self.dice.index(self.world.people.patients.len()) as u32;
             let record = &self.world.people.patients[patient as usize];
-            let barred = self.plan.bars(shift.user, patient) || self.plan.bars_department(patient, shift.department);
+            let barred = !self.may_treat(shift.user, patient) || self.plan.bars_department(patient, shift.department);
             if barred || record.is_decoy || record.merged_into.is_some() {
                 continue;
             }
@@ -244,7 +259,7 @@ impl Sim<'_> {
             let Some(&stay) = self.dice.pick(&self.stays) else { return Ok(()) };
             let ward = self.world.departments[usize::from(stay.department)].setting == Setting::Ward;
             let here = (stay.from..stay.until).contains(&at);
-            if !ward || !here || self.plan.bars(shift.user, stay.patient) {
+            if !ward || !here || !self.may_treat(shift.user, stay.patient) {
                 continue;
             }
             if self.dice.chance(0.5) {
