@@ -1,4 +1,5 @@
 //! The synthetic hospital and the measure of what was found in it.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -251,9 +252,4 @@ fn evaluate_names_the_file_and_the_line() {
     assert!(message.contains("line 2") && message.contains("patient_ids"), "{message}");
     assert!(read_labels(&dir.path().join("none")).unwrap_err().to_string().contains("none"));
     assert!(read_incidents(&dir.path().join("none")).unwrap_err().to_string().contains("cannot read incidents"));
-}
-#[test]
-#[ignore]
-fn scratch() {
-    make(Path::new("/tmp/labscratch"), &std::env::var("FLAGS").unwrap());
 }

@@ -24,14 +24,15 @@ pub(super) struct OnShift {
     pub(super) until: i64,
 }
 
-/// Start and end of a shift in hours and minutes of the day it starts on.
-const SHIFTS: [(Roster, (i8, i8), (i8, i8)); 6] = [
-    (Roster::Office, (8, 0), (16, 30)),
-    (Roster::Eight, (7, 0), (15, 30)),
-    (Roster::Eight, (15, 0), (23, 30)),
-    (Roster::Eight, (23, 0), (7, 30)),
-    (Roster::Twelve, (7, 0), (19, 30)),
-    (Roster::Twelve, (19, 0), (7, 30)),
+/// Start and end of each kind of shift in local hours and minutes: office, three of eight hours, two
+/// of twelve.
+const SHIFTS: [[(i8, i8); 2]; 6] = [
+    [(8, 0), (16, 30)],
+    [(7, 0), (15, 30)],
+    [(15, 0), (23, 30)],
+    [(23, 0), (7, 30)],
+    [(7, 0), (19, 30)],
+    [(19, 0), (7, 30)],
 ];
 
 impl Sim<'_> {
@@ -39,7 +40,7 @@ impl Sim<'_> {
     fn shift_times(&self, day: i32) -> [(i64, i64); 6] {
         let date = self.world.date(day);
         let instant = |local: DateTime| self.world.zone.resolve(local).0.0;
-        SHIFTS.map(|(_, from, until)| {
+        SHIFTS.map(|[from, until]| {
             let end_date = if until.0 < from.0 { self.world.date(day + 1) } else { date };
             (instant(date.at(from.0, from.1, 0, 0)), instant(end_date.at(until.0, until.1, 0, 0)))
         })
@@ -143,12 +144,11 @@ impl Sim<'_> {
     pub(super) fn on_duty(&mut self, department: u16, job: Job, at: i64, patient: u32) -> Option<OnShift> {
         let list = &self.by_department[usize::from(department)];
         let start = self.dice.index(list.len());
-        let found = (0..list.len()).map(|step| self.on[list[(start + step) % list.len()] as usize]).find(|shift| {
+        (0..list.len()).map(|step| self.on[list[(start + step) % list.len()] as usize]).find(|shift| {
             (shift.from..shift.until).contains(&at)
                 && self.job(shift.user) == job
                 && self.may_treat(shift.user, patient)
-        });
-        found
+        })
     }
 
     /// Log-ins and log-outs of those who begin today, some of them mistyped, and searches without a hit.

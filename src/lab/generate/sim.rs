@@ -245,7 +245,7 @@ impl<'a> Sim<'a> {
         self.look(shift, chart, at, &script, Purpose::Treatment)
     }
 
-    /// Writes that `holder` has to do with the patient; `delay` after the start it was on record.
+    /// Writes that `holder` has to do with the patient for as long as the stay lasts.
     pub(super) fn relate(
         &mut self,
         kind: RelationshipKind,

@@ -341,11 +341,11 @@ impl Sim<'_> {
                 continue;
             }
             let shift = self.on[self.first_new..].iter().find(|shift| shift.user == episode.user).copied();
-            let from_home = self.dice.chance(0.06) || (last && !acted);
+            let remote = self.dice.chance(0.06) || (last && !acted);
             let at = shift.and_then(|shift| self.idle_moment(&shift));
             let (seat, at) = match (shift, at) {
                 (Some(shift), Some(at)) if !self.dice.chance(0.05) => (shift, at),
-                _ if from_home => self.from_home(episode.user, day),
+                _ if remote => self.remote_session(episode.user, day),
                 _ => continue,
             };
             self.open[index].left -= 1;
@@ -365,7 +365,7 @@ impl Sim<'_> {
         (from < until).then(|| self.dice.between(from, until))
     }
 
-    fn from_home(&mut self, user: u32, day: i32) -> (OnShift, i64) {
+    fn remote_session(&mut self, user: u32, day: i32) -> (OnShift, i64) {
         let (midnight, next) = (self.world.midnight(day), self.world.midnight(day + 1));
         let department = self.world.people.staff[user as usize].department;
         let at = self.dice.between(midnight + 6 * HOUR, next - HOUR);
