@@ -7,3 +7,4 @@ mod engine;
 mod sink;
 mod store;
 mod tidy;
+mod lab;

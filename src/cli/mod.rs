@@ -189,3 +189,7 @@ mod tests {
         assert!(Cli::try_parse_from(["chartsentry", "explain", "-q", "-v"]).is_err());
     }
 }
+//! cli
+
+pub mod evaluate;
+pub mod generate;

@@ -1,0 +1,60 @@
+//! `chartsentry evaluate`: precision, recall by kind, average precision, precision at budget.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::lab::evaluate::{Evaluation, evaluate, read_incidents, read_labels};
+
+/// Compare incidents with the looks that are known to have had no reason.
+#[derive(Args, Clone, Debug)]
+pub struct EvaluateArgs {
+    /// CSV file with the columns user_id, patient_id, kind
+    #[arg(long, value_name = "FILE")]
+    pub labels: PathBuf,
+    /// The incidents.ndjson of a replay
+    #[arg(value_name = "INCIDENTS")]
+    pub incidents: PathBuf,
+}
+
+/// Prints the figures as JSON on stdout and as a table on stderr.
+///
+/// # Errors
+/// When a file cannot be read or a line makes no sense.
+pub fn run(args: &EvaluateArgs) -> Result<()> {
+    let labels = read_labels(&args.labels)?;
+    let incidents = read_incidents(&args.incidents)?;
+    let result = evaluate(&labels, &incidents);
+    eprintln!("{}", table(&result));
+    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string_pretty(&result)?)?;
+    Ok(())
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
+fn table(result: &Evaluation) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.add_row(["incidents".to_owned(), result.incidents.to_string()]);
+    table.add_row(["true incidents".to_owned(), result.true_incidents.to_string()]);
+    table.add_row(["precision".to_owned(), percent(result.precision)]);
+    for (most, precision) in &result.precision_at {
+        table.add_row([format!("precision at {most}"), percent(*precision)]);
+    }
+    let average = result.average_precision.map_or_else(|| "-".to_owned(), |average| format!("{average:.3}"));
+    table.add_row(["average precision".to_owned(), average]);
+    table.add_row(["recall".to_owned(), percent(result.recall)]);
+    for (kind, recall) in &result.recall_by_kind {
+        let text = format!("{} ({} of {})", percent(Some(recall.recall)), recall.found, recall.labelled);
+        table.add_row([format!("recall {kind}"), text]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
