@@ -122,7 +122,7 @@ fn quoted_cell(bytes: &[u8], record: usize, at: usize) -> Result<(Cell, usize), 
     match &bytes[close + 1..] {
         [b',' | b'\n', ..] | [] => Ok((cell, close + 1)),
         [b'\r', b'\n', ..] | [b'\r'] => Ok((cell, close + 2)),
-        _ if memchr(b'\n', &bytes[at..close]).is_some() => Err(Broken::UnclosedQuote),
+        _ if memchr(b'\n', &bytes[record..close]).is_some() => Err(Broken::UnclosedQuote),
         _ => Err(Broken::TextAfterQuote),
     }
 }
@@ -233,7 +233,10 @@ mod tests {
         assert_eq!(records("\"a\"b,2\n1,2\n", 2), [Err(Broken::TextAfterQuote), row(&["1", "2"])]);
         assert_eq!(records("1,2,3\n1,2\n", 2), [Err(Broken::CellCount(3)), row(&["1", "2"])]);
         // The quote closes on the next line, and the cells do not add up.
-        assert_eq!(records("\"a\n1,2\",3\n4,5\n", 2)[2], row(&["4", "5"]));
+        assert_eq!(
+            records("\"a\n1,2\",3,4\n4,5\n", 2),
+            [Err(Broken::UnclosedQuote), Err(Broken::CellCount(4)), row(&["4", "5"])]
+        );
     }
 
     #[test]

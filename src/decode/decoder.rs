@@ -8,7 +8,7 @@ use super::canonical::ndjson::{Flat, Kind, not_json};
 use super::canonical::{self, Row};
 use super::context::{self, Table};
 use super::format::{Body, Expect};
-use super::json::{Element, visit_document};
+use super::json::visit_document;
 use super::rows::{not_utf8, too_long};
 use super::time::LocalClock;
 use super::{Chunk, Counters, DecodeSink, Fault, Format, MAX_RECORD, fhir};
@@ -90,7 +90,9 @@ impl Decoder {
             };
             let at = At { place: &place, line };
             match text {
-                _ if bytes.len() > MAX_RECORD => self.count_and_refuse(at, too_long(), bytes, chunk.layout.format, sink),
+                _ if bytes.len() > MAX_RECORD => {
+                    self.count_and_refuse(at, too_long(), bytes, chunk.layout.format, sink)
+                }
                 Ok(text) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => {}
                 Ok(text) => self.json(text, expect, LINES, at, sink),
                 Err(fault) => self.count_and_refuse(at, fault, bytes, chunk.layout.format, sink),
@@ -102,7 +104,7 @@ impl Decoder {
 
     fn document<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, expect: Expect, sink: &mut S) {
         let place = chunk.place();
-        let (mut line, mut counted) = (chunk.first_line, 0);
+        let (mut line, mut counted, mut reached) = (chunk.first_line, 0, 0);
         let mut line_of = |offset: usize| {
             line += memchr_iter(b'\n', &chunk.bytes[counted..offset]).count() as u64;
             counted = offset;
@@ -110,11 +112,12 @@ impl Decoder {
         };
         let end = visit_document(chunk.bytes, &mut |element, offset| {
             let at = At { place: &place, line: line_of(offset) };
+            reached = offset + element.map_or(0, <[u8]>::len);
             match element {
-                Some(Element { text, .. }) if text.len() > MAX_RECORD => {
+                Some(text) if text.len() > MAX_RECORD => {
                     self.count_and_refuse(at, too_long(), text, chunk.layout.format, sink);
                 }
-                Some(Element { text, .. }) => match std::str::from_utf8(text) {
+                Some(text) => match std::str::from_utf8(text) {
                     Ok(text) => self.json(text, expect, DOCUMENT, at, sink),
                     Err(_) => self.count_and_refuse(at, not_utf8(), text, chunk.layout.format, sink),
                 },
@@ -122,9 +125,11 @@ impl Decoder {
             }
         });
         if let Err(offset) = end {
-            let rest = chunk.bytes.get(offset..).unwrap_or_default();
-            let at = At { place: &place, line: line_of(offset.min(chunk.bytes.len())) };
-            let sentence = "not valid JSON: what begins in this line does not end, or is no object";
+            // Of a Bundle that is cut off, whole entries have been read.
+            let offset = offset.max(reached).min(chunk.bytes.len());
+            let rest = &chunk.bytes[offset..];
+            let at = At { place: &place, line: line_of(offset) };
+            let sentence = "not valid JSON: what follows here does not end, or is no object";
             self.count_and_refuse(at, Fault::new(RejectCode::InvalidJson, sentence), rest, chunk.layout.format, sink);
         }
     }
@@ -212,7 +217,14 @@ impl Decoder {
     }
 
     /// Decodes one JSON record, or all records of a Bundle.
-    fn json<S: DecodeSink + ?Sized>(&mut self, text: &str, expect: Expect, formats: JsonFormats, at: At<'_>, sink: &mut S) {
+    fn json<S: DecodeSink + ?Sized>(
+        &mut self,
+        text: &str,
+        expect: Expect,
+        formats: JsonFormats,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
         if let Expect::Table(table) = expect {
             return self.table_record(text, Some(table), at, sink);
         }
@@ -226,7 +238,14 @@ impl Decoder {
         }
     }
 
-    fn canonical<S: DecodeSink + ?Sized>(&mut self, text: &str, flat: &Flat<'_>, format: Format, at: At<'_>, sink: &mut S) {
+    fn canonical<S: DecodeSink + ?Sized>(
+        &mut self,
+        text: &str,
+        flat: &Flat<'_>,
+        format: Format,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
         self.counters.add_records(format, 1);
         match flat.accesses(&mut self.clock, &mut |event| sink.access(event, at.line)) {
             Ok(count) => self.counters.accesses += count,
@@ -250,7 +269,7 @@ impl Decoder {
     fn bundle<S: DecodeSink + ?Sized>(&mut self, text: &str, formats: JsonFormats, at: At<'_>, sink: &mut S) {
         let end = visit_document(text.as_bytes(), &mut |element, _| {
             // The text is UTF-8, and so is every value in it.
-            match element.and_then(|element| std::str::from_utf8(element.text).ok()) {
+            match element.and_then(|text| std::str::from_utf8(text).ok()) {
                 Some(record) => self.resource(record, formats.fhir, at, sink),
                 None => self.count_and_refuse(at, no_resource(), b"", formats.fhir, sink),
             }

@@ -144,7 +144,9 @@ pub enum FormatError {
     MissingColumns { missing: Vec<&'static str>, found: String, expected: Expect },
     #[error("the CSV header names the column {0} twice")]
     DuplicateColumn(String),
-    #[error("the first JSON record has none of the fields of what is expected here; found {found}; expected {expected}")]
+    #[error(
+        "the first JSON record has none of the fields of what is expected here; found {found}; expected {expected}"
+    )]
     ForeignRecord { found: String, expected: Expect },
 }
 
@@ -170,9 +172,7 @@ pub fn detect(head: &[u8], whole: bool, expect: Expect) -> Result<Layout, Format
         None => Err(FormatError::Empty(expect)),
         Some(b'<') => Err(FormatError::Foreign { found: "looks like XML or HTML", expected: expect }),
         Some(b'{' | b'[') => json_layout(head, start, mark, whole, expect),
-        Some(_) if head[..head.len().min(1_024)].contains(&0) => {
-            Err(FormatError::Foreign { found: "is binary", expected: expect })
-        }
+        Some(_) if first_line(head).contains(&0) => Err(FormatError::Foreign { found: "is binary", expected: expect }),
         Some(_) => csv_layout(head, start, expect),
     }
 }
@@ -201,21 +201,28 @@ fn csv_kind(names: &[String], expect: Expect) -> Result<Option<Table>, FormatErr
     let lacks = |required: &[&'static str]| -> Vec<&'static str> {
         required.iter().copied().filter(|column| !names.iter().any(|name| name == column)).collect()
     };
-    let known = |columns: &[&str]| names.iter().filter(|name| columns.contains(&name.as_str())).count();
     let found = match expect {
         Expect::Accesses => lacks(&canonical::REQUIRED).is_empty().then_some(None),
         Expect::Table(table) => lacks(table.required()).is_empty().then_some(Some(table)),
         Expect::Anything if lacks(&canonical::REQUIRED).is_empty() => Some(None),
-        Expect::Anything => Table::ALL
-            .into_iter()
-            .filter(|table| lacks(table.required()).is_empty())
-            .max_by_key(|table| (known(table.columns()), std::cmp::Reverse(*table)))
-            .map(Some),
+        Expect::Anything => best_table(names).map(Some),
     };
     found.ok_or_else(|| {
         let required = if let Expect::Table(table) = expect { table.required() } else { &canonical::REQUIRED };
         FormatError::MissingColumns { missing: lacks(required), found: described(names), expected: expect }
     })
+}
+
+/// The table that has most of these columns, all that it requires, and more of them than the access
+/// log has.
+fn best_table(names: &[String]) -> Option<Table> {
+    let has = |column: &&str| names.iter().any(|name| name == column);
+    let known = |columns: &[&str]| columns.iter().filter(|column| has(column)).count();
+    let of_access = known(&canonical::FIELDS);
+    Table::ALL
+        .into_iter()
+        .filter(|table| table.required().iter().all(|column| has(&column)) && known(table.columns()) > of_access)
+        .max_by_key(|table| (known(table.columns()), std::cmp::Reverse(*table)))
 }
 
 /// The names of a header for an error, unless the line holds values and may hold people.
@@ -250,20 +257,14 @@ fn columns(names: &[String], known: &[&str]) -> Result<Columns, FormatError> {
     Ok(columns)
 }
 
-fn json_layout(
-    head: &[u8],
-    start: usize,
-    mark: usize,
-    whole: bool,
-    expect: Expect,
-) -> Result<Layout, FormatError> {
+fn json_layout(head: &[u8], start: usize, mark: usize, whole: bool, expect: Expect) -> Result<Layout, FormatError> {
     let is_document = is_document(&head[start..], whole);
     let mut first = None;
     if is_document {
         // The first record is enough; what follows may be cut off here.
         let _ = visit_document(&head[start..], &mut |element, _| {
             if first.is_none() {
-                first = element.map(|element| element.text);
+                first = element;
             }
         });
     } else {
@@ -317,9 +318,7 @@ fn json_kind(text: &str, expect: Expect) -> Result<Option<JsonKind>, FormatError
         match members.next_member() {
             Ok(Some((key, _))) if key == "resourceType" => {
                 return match expect {
-                    Expect::Table(_) => {
-                        Err(FormatError::Foreign { found: "holds FHIR resources", expected: expect })
-                    }
+                    Expect::Table(_) => Err(FormatError::Foreign { found: "holds FHIR resources", expected: expect }),
                     _ => Ok(Some(JsonKind::Fhir)),
                 };
             }
@@ -334,8 +333,6 @@ fn json_kind(text: &str, expect: Expect) -> Result<Option<JsonKind>, FormatError
         }
     }
     let has_any = |columns: &[&str]| names.iter().any(|name| columns.contains(&name.as_str()));
-    let has_all = |columns: &[&str]| columns.iter().all(|column| names.iter().any(|name| name == column));
-    let known = |columns: &[&str]| names.iter().filter(|name| columns.contains(&name.as_str())).count();
     let kind = match expect {
         Expect::Table(table) => has_any(table.columns()).then_some(JsonKind::Table(table)),
         Expect::Accesses => has_any(&canonical::REQUIRED).then_some(JsonKind::Access),
@@ -344,10 +341,7 @@ fn json_kind(text: &str, expect: Expect) -> Result<Option<JsonKind>, FormatError
             return Ok(Some(JsonKind::Access));
         }
         Expect::Anything if has_any(&["occurred_at", "action"]) => Some(JsonKind::Access),
-        Expect::Anything => Table::ALL
-            .into_iter()
-            .filter(|table| has_all(table.required()))
-            .max_by_key(|table| (known(table.columns()), std::cmp::Reverse(*table)))
+        Expect::Anything => best_table(&names)
             .map(JsonKind::Table)
             .or_else(|| has_any(&canonical::REQUIRED).then_some(JsonKind::Access)),
     };

@@ -221,18 +221,16 @@ pub fn elements(text: &str) -> Option<Vec<&str>> {
     Some(found)
 }
 
-/// One record of a JSON document, and where in the text it begins.
-pub struct Element<'a> {
-    pub text: &'a [u8],
-    pub offset: usize,
-}
+/// Takes a record of a document and the position at which it begins; `None` is an entry of a
+/// Bundle that holds none.
+type Visit<'v, 'a> = &'v mut dyn FnMut(Option<&'a [u8]>, usize);
 
 /// Hands every record of a JSON document to `visit`: the values that stand side by side or in one
-/// array, and of a FHIR Bundle the resource of each entry (`None` for an entry without one).
+/// array, and of a FHIR Bundle the resource of each entry.
 ///
 /// # Errors
 /// The position of the first value that does not end; what stands before it has been visited.
-pub fn visit_document<'a>(bytes: &'a [u8], visit: &mut dyn FnMut(Option<Element<'a>>, usize)) -> Result<(), usize> {
+pub fn visit_document<'a>(bytes: &'a [u8], visit: Visit<'_, 'a>) -> Result<(), usize> {
     let mut at = skip_space(bytes, 0);
     while at < bytes.len() {
         at = match bytes[at] {
@@ -272,23 +270,20 @@ fn visit_array(
 
 /// A value that is a record itself, or a Bundle of them. `end` is the end of the text when the
 /// value is cut off; then only the whole entries of a Bundle are visited.
-fn visit_value<'a>(
-    bytes: &'a [u8],
-    start: usize,
-    end: usize,
-    visit: &mut dyn FnMut(Option<Element<'a>>, usize),
-) -> Result<(), usize> {
+fn visit_value<'a>(bytes: &'a [u8], start: usize, end: usize, visit: Visit<'_, 'a>) -> Result<(), usize> {
     let Some(entries) = bundle_entries(bytes, start, end) else {
         if value_end(&bytes[..end], start).is_none() {
             return Err(start);
         }
-        visit(Some(Element { text: &bytes[start..end], offset: start }), start);
+        visit(Some(&bytes[start..end]), start);
         return Ok(());
     };
     let Some(entries) = entries else { return Ok(()) };
     visit_array(&bytes[..end], entries, &mut |from, to| {
-        let resource = member(bytes, from, to, b"resource");
-        visit(resource.map(|(from, to)| Element { text: &bytes[from..to], offset: from }), from);
+        match member(bytes, from, to, b"resource") {
+            Some((from, to)) => visit(Some(&bytes[from..to]), from),
+            None => visit(None, from),
+        }
         Ok(())
     })?;
     Ok(())
@@ -371,9 +366,25 @@ mod tests {
     #[test]
     fn what_is_not_json_is_refused() {
         for text in [
-            "", "[]", "{", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,\"a\":1}", "{\"a\":01}", "{\"a\":1 2}",
-            "{\"a\":\"x}", "{\"a\":\"x\ty\"}", "{\"a\":\"\\q\"}", "{\"a\":[1,]}", "{\"a\":1} x", "{\"a\":nul}",
-            "{\"a\":1.}", "{\"a\":+1}", "{a:1}",
+            "",
+            "[]",
+            "{",
+            "{]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,\"a\":1}",
+            "{\"a\":01}",
+            "{\"a\":1 2}",
+            "{\"a\":\"x}",
+            "{\"a\":\"x\ty\"}",
+            "{\"a\":\"\\q\"}",
+            "{\"a\":[1,]}",
+            "{\"a\":1} x",
+            "{\"a\":nul}",
+            "{\"a\":1.}",
+            "{\"a\":+1}",
+            "{a:1}",
         ] {
             assert_eq!(all(text), Err(Broken), "{text}");
             assert!(serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_err(), "{text}");
@@ -383,7 +394,7 @@ mod tests {
     fn records(text: &str) -> (Vec<String>, Result<(), usize>) {
         let mut found = Vec::new();
         let end = visit_document(text.as_bytes(), &mut |element, _| {
-            found.push(element.map_or("-".to_owned(), |e| String::from_utf8_lossy(e.text).into_owned()));
+            found.push(element.map_or("-".to_owned(), |text| String::from_utf8_lossy(text).into_owned()));
         });
         (found, end)
     }

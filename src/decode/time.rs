@@ -121,8 +121,7 @@ pub fn read_instant(text: &str) -> Option<Written> {
     if second == 60 {
         (second, fraction) = (59, SECOND - 1);
     }
-    let local =
-        days * (24 * HOUR) + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + second * SECOND + fraction;
+    let local = days * (24 * HOUR) + i64::from(hour) * HOUR + i64::from(minute) * MINUTE + second * SECOND + fraction;
     match offset(rest)? {
         Some(offset) => checked(local - offset).map(Written::Absolute),
         None => Some(Written::Local(local)),

@@ -34,9 +34,7 @@ pub(in crate::decode) fn read<'a>(text: &'a str, table: Option<Table>) -> Result
             Some(place) => {
                 let column = table.columns()[place];
                 flat.cells[place] = match value {
-                    Value::Nested(_) if column == "previous_family_names" => {
-                        Cow::Owned(list(column, value)?.join("|"))
-                    }
+                    Value::Nested(_) if column == "previous_family_names" => Cow::Owned(list(column, value)?.join("|")),
                     value => scalar(column, value)?,
                 };
             }

@@ -77,11 +77,9 @@ const RELATIONSHIPS: [&str; 11] = [
     "withdrawn_at",
 ];
 
-const SHIFTS: [&str; 7] =
-    ["shift_id", "user_id", "department", "starts_at", "ends_at", "recorded_at", "withdrawn_at"];
+const SHIFTS: [&str; 7] = ["shift_id", "user_id", "department", "starts_at", "ends_at", "recorded_at", "withdrawn_at"];
 
-const FEED_STATUS: [&str; 7] =
-    ["feed", "department", "status", "starts_at", "ends_at", "recorded_at", "withdrawn_at"];
+const FEED_STATUS: [&str; 7] = ["feed", "department", "status", "starts_at", "ends_at", "recorded_at", "withdrawn_at"];
 
 pub(super) const fn columns(table: Table) -> &'static [&'static str] {
     match table {
@@ -349,10 +347,10 @@ mod tests {
                     "user_id" if table == Table::Relationships => "holder: User(\"user_id\")".to_owned(),
                     "previous_family_names" => format!("{column}: [\"{column}\"]"),
                     "recorded_at" => "at: Some(2026-06-01".to_owned(),
-                    name if value == name && shown.contains(&format!("{name}: Some")) => {
-                        format!("{name}: Some(\"{name}\")")
+                    name if value == name && shown.contains(&format!(" {name}: Some")) => {
+                        format!(" {name}: Some(\"{name}\")")
                     }
-                    name if value == name => format!("{name}: \"{name}\""),
+                    name if value == name => format!(" {name}: \"{name}\""),
                     _ => continue,
                 };
                 assert!(shown.contains(&expected), "{table}: {expected} not in {shown}");
@@ -362,10 +360,9 @@ mod tests {
 
     #[test]
     fn several_values_stand_in_one_cell_of_a_multi_valued_column_only() {
-        let Ok(ContextRecord::Patient(patient)) = read(
-            Table::Patients,
-            &[("patient_id", "p|1"), ("previous_family_names", "Abe| | Cole ")],
-        ) else {
+        let Ok(ContextRecord::Patient(patient)) =
+            read(Table::Patients, &[("patient_id", "p|1"), ("previous_family_names", "Abe| | Cole ")])
+        else {
             panic!("a patient")
         };
         assert_eq!(patient.patient_id, "p|1");
@@ -374,7 +371,8 @@ mod tests {
 
     #[test]
     fn a_relationship_names_exactly_one_holder_and_ends_after_it_starts() {
-        let least = [("relationship_id", "r1"), ("kind", "Order"), ("patient_id", "p1"), ("starts_at", "2026-06-01T07:00:00Z")];
+        let least =
+            [("relationship_id", "r1"), ("kind", "Order"), ("patient_id", "p1"), ("starts_at", "2026-06-01T07:00:00Z")];
         let with = |more: &[(&'static str, &'static str)]| read(Table::Relationships, &[&least[..], more].concat());
         assert!(matches!(
             with(&[("department", "ICU")]),
@@ -406,7 +404,13 @@ mod tests {
         let shift = |ends: &'static str, recorded: &'static str| {
             let record = read(
                 Table::Shifts,
-                &[("user_id", "u1"), ("department", "ICU"), ("starts_at", "2026-06-01T07:00:00Z"), ("ends_at", ends), ("recorded_at", recorded)],
+                &[
+                    ("user_id", "u1"),
+                    ("department", "ICU"),
+                    ("starts_at", "2026-06-01T07:00:00Z"),
+                    ("ends_at", ends),
+                    ("recorded_at", recorded),
+                ],
             );
             key(Table::Shifts, &record.unwrap())
         };

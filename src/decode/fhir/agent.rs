@@ -86,13 +86,13 @@ fn extension_id<'v>(view: &View<'v>, agent: &'v Value) -> Option<&'v str> {
 /// The one person within the record, where the requestor names nobody.
 fn contained_person<'v>(view: &View<'v>) -> Option<&'v str> {
     let of_type = |wanted| {
-        let mut found = view.contained().iter().filter(move |resource| text(resource, &["resourceType"]) == Some(wanted));
+        let mut found =
+            view.contained().iter().filter(move |resource| text(resource, &["resourceType"]) == Some(wanted));
         found.next().filter(|_| found.next().is_none())
     };
-    let practitioner = of_type("Practitioner")
-        .or_else(|| of_type("PractitionerRole"))
-        .or_else(|| of_type("Person"));
-    text(practitioner?, &["identifier", "value"]).or_else(|| text(practitioner?, &["practitioner", "identifier", "value"]))
+    let practitioner = of_type("Practitioner").or_else(|| of_type("PractitionerRole")).or_else(|| of_type("Person"));
+    text(practitioner?, &["identifier", "value"])
+        .or_else(|| text(practitioner?, &["practitioner", "identifier", "value"]))
 }
 
 /// Where the actor was: the agent's location, else the organization of its role, else the location

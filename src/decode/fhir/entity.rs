@@ -9,7 +9,8 @@ use super::view::{View, codes, text};
 
 /// Every patient, in the order of the record.
 pub(super) fn patients<'v>(view: &View<'v>) -> Vec<&'v str> {
-    let mut found: Vec<&str> = view.root.get("patient").and_then(|patient| view.identity(patient)).into_iter().collect();
+    let mut found: Vec<&str> =
+        view.root.get("patient").and_then(|patient| view.identity(patient)).into_iter().collect();
     found.extend(view.entities().iter().filter(|entity| is_patient(entity)).filter_map(|entity| id(view, entity)));
     if found.is_empty() {
         let of_type = |entity: &&Value| target(entity).and_then(|what| view.type_of(what)) == Some("Patient");

@@ -43,11 +43,7 @@ pub fn is_bundle(record: &str) -> bool {
 ///
 /// # Errors
 /// When the record is no AuditEvent, or has no actor or no time.
-pub fn accesses(
-    record: &str,
-    clock: &mut LocalClock,
-    visit: &mut dyn FnMut(&AccessEvent<'_>),
-) -> Result<u64, Fault> {
+pub fn accesses(record: &str, clock: &mut LocalClock, visit: &mut dyn FnMut(&AccessEvent<'_>)) -> Result<u64, Fault> {
     let root: Value = serde_json::from_str(record).map_err(|_| not_json(record))?;
     if root.get("resourceType").and_then(Value::as_str) != Some("AuditEvent") {
         return Err(Fault::new(RejectCode::NotApplicable, "a FHIR resource that is no AuditEvent"));
@@ -124,7 +120,9 @@ fn purpose<'v>(view: &View<'v>, agent: &'v Value) -> Option<&'v str> {
             return Some(code);
         }
         first = first.or_else(|| found.first().copied()).or_else(|| {
-            text(concept, &["text"]).or_else(|| text(concept, &["coding", "display"])).or_else(|| text(concept, &["display"]))
+            text(concept, &["text"])
+                .or_else(|| text(concept, &["coding", "display"]))
+                .or_else(|| text(concept, &["display"]))
         });
     }
     first

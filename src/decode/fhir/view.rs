@@ -63,7 +63,9 @@ impl<'v> View<'v> {
             let practitioner = resource.get("practitioner")?;
             let next = text(practitioner, &["reference"]).filter(|next| *next != reference);
             let contained = || text(self.resolve(next?)?, &["identifier", "value"]);
-            text(practitioner, &["identifier", "value"]).or_else(contained).or(next.filter(|next| !next.starts_with('#')))
+            text(practitioner, &["identifier", "value"])
+                .or_else(contained)
+                .or(next.filter(|next| !next.starts_with('#')))
         };
         of_practitioner()
             .or_else(|| text(resource, &["identifier", "value"]))

@@ -9,7 +9,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::SourceError;
 use super::input::{Input, Progress};
 use crate::decode::csv::last_record_end;
-use crate::decode::format::{Body, FormatError, detect};
+use crate::decode::format::{Body, detect};
 use crate::decode::{Chunk, Expect, Layout, MAX_RECORD, reject};
 use crate::model::reject::{Place, Reject, RejectCode};
 
@@ -27,6 +27,9 @@ impl Default for Sizes {
         Self { block: 4 << 20, document: 256 << 20 }
     }
 }
+
+/// How much of a file is looked at, at least, to tell its format.
+const HEAD: usize = 64 << 10;
 
 /// Whole records of one file.
 #[derive(Debug)]
@@ -55,7 +58,11 @@ pub enum Piece {
     /// Something that cannot even be cut: a line without end, a damaged stream.
     Reject(Reject, Arc<Layout>),
     /// A Parquet file, to be read by its path.
-    Columnar { path: PathBuf, file: Arc<str>, file_number: usize },
+    Columnar {
+        path: PathBuf,
+        file: Arc<str>,
+        file_number: usize,
+    },
 }
 
 /// Reads files one after another. After an error it goes on with the next file.
@@ -97,19 +104,23 @@ impl BlockReader {
             expect: expected,
             file: file.clone(),
             file_number,
-            layout: Arc::new(Layout { format: crate::decode::Format::CanonicalCsv, body: Body::Columnar, header_bytes: 0, header_lines: 0 }),
+            layout: Arc::new(Layout {
+                format: crate::decode::Format::CanonicalCsv,
+                body: Body::Columnar,
+                header_bytes: 0,
+                header_lines: 0,
+            }),
             pending: Vec::new(),
             line: 1,
             state: State::Reading,
+            is_ended: false,
             damage: None,
         };
-        cutter.fill(self.sizes.block).map_err(unreadable)?;
-        let layout = detect(&cutter.pending, cutter.state != State::Reading, expected);
+        cutter.fill(self.sizes.block.max(HEAD)).map_err(unreadable)?;
+        let layout = detect(&cutter.pending, cutter.is_ended, expected);
         let layout = layout.map_err(|error| match (&cutter.damage, error) {
-            (Some(damage), FormatError::Empty(_)) => {
-                SourceError::Unreadable { path: file.to_string(), error: damage.clone(), expected }
-            }
-            (_, error) => SourceError::Format { path: file.to_string(), error },
+            (Some(damage), _) => SourceError::Unreadable { path: file.to_string(), error: damage.clone(), expected },
+            (None, error) => SourceError::Format { path: file.to_string(), error },
         })?;
         if layout.body == Body::Columnar {
             return Ok(Some(Piece::Columnar { path, file, file_number }));
@@ -152,8 +163,6 @@ enum State {
     Reading,
     /// Inside a line that is too long; nothing is kept until it ends.
     Skipping,
-    /// Everything has been read; `pending` may still hold records.
-    Ended,
     Done,
 }
 
@@ -170,6 +179,8 @@ struct Cutter {
     /// Line of the first pending byte.
     line: u64,
     state: State,
+    /// Everything has been read; `pending` may still hold records.
+    is_ended: bool,
     /// Why a compressed stream ended early.
     damage: Option<String>,
 }
@@ -178,16 +189,16 @@ impl Cutter {
     /// Reads until `pending` holds `size` bytes or the file ends. Damage of a compressed stream is
     /// an end that is remembered.
     fn fill(&mut self, size: usize) -> io::Result<()> {
-        while self.state != State::Ended && self.pending.len() < size {
+        while !self.is_ended && self.pending.len() < size {
             let wanted = size - self.pending.len();
             self.pending.reserve_exact(wanted);
             match self.input.read(&mut self.pending, wanted) {
-                Ok(count) if count < wanted => self.state = State::Ended,
+                Ok(count) if count < wanted => self.is_ended = true,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if self.input.is_packed => {
                     self.damage = Some(format!("the compressed stream is damaged or ends early ({error})"));
-                    self.state = State::Ended;
+                    self.is_ended = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -201,19 +212,19 @@ impl Cutter {
             match self.state {
                 State::Done => return Ok(None),
                 State::Skipping => self.skip()?,
-                State::Reading | State::Ended => {
+                State::Reading => {
                     self.filled(size)?;
-                    if self.state == State::Ended {
+                    if self.is_ended && self.pending.len() <= size {
                         return Ok(self.last_piece());
                     }
-                    let cut = self.cut();
+                    let cut = self.cut(size);
                     if cut > 0 {
                         return Ok(Some(Piece::Block(self.take(cut))));
                     }
-                    if self.pending.len() > self.limit() {
+                    if size > self.limit() {
                         return Ok(Some(self.too_long()));
                     }
-                    size = self.pending.len() + self.sizes.block;
+                    size += self.sizes.block;
                 }
             }
         }
@@ -227,13 +238,12 @@ impl Cutter {
         })
     }
 
-    /// Where the last whole record ends; 0 when there is none yet.
-    fn cut(&self) -> usize {
+    /// Where the last whole record of the first `size` bytes ends; 0 when there is none.
+    fn cut(&self, size: usize) -> usize {
+        let bytes = &self.pending[..size.min(self.pending.len())];
         match &self.layout.body {
-            Body::AccessCsv(columns) | Body::TableCsv(_, columns) => {
-                last_record_end(&self.pending, columns.slots.len())
-            }
-            Body::Lines(_) => memrchr(b'\n', &self.pending).map_or(0, |at| at + 1),
+            Body::AccessCsv(columns) | Body::TableCsv(_, columns) => last_record_end(bytes, columns.slots.len()),
+            Body::Lines(_) => memrchr(b'\n', bytes).map_or(0, |at| at + 1),
             Body::Document(_) | Body::Columnar => 0,
         }
     }
@@ -260,7 +270,7 @@ impl Cutter {
             return if is_blank { None } else { Some(Piece::Block(self.take(self.pending.len()))) };
         };
         let is_document = matches!(self.layout.body, Body::Document(_));
-        let cut = if is_document { self.pending.len() } else { self.cut() };
+        let cut = if is_document { self.pending.len() } else { self.cut(usize::MAX) };
         if cut > 0 {
             self.damage = Some(damage);
             let block = self.take(cut);
@@ -281,8 +291,12 @@ impl Cutter {
         } else {
             "the line is longer than 16 MiB".to_owned()
         };
-        let record = std::mem::take(&mut self.pending);
-        self.state = if is_document { State::Done } else { State::Skipping };
+        let record = self.pending[..Reject::KEPT_BYTES.min(self.pending.len())].to_vec();
+        if is_document {
+            self.state = State::Done;
+        } else {
+            self.state = State::Skipping;
+        }
         self.reject(RejectCode::TooLong, sentence, &record)
     }
 
@@ -293,20 +307,20 @@ impl Cutter {
 
     /// Drops bytes up to the next line end.
     fn skip(&mut self) -> Result<(), SourceError> {
-        self.state = State::Reading;
-        self.filled(self.sizes.block)?;
-        match memchr(b'\n', &self.pending) {
-            Some(at) => {
-                self.pending.drain(..=at);
-                self.line += 1;
-            }
-            None => {
-                self.pending.clear();
-                if self.state == State::Reading {
-                    self.state = State::Skipping;
-                }
+        if let Some(at) = memchr(b'\n', &self.pending) {
+            self.pending.drain(..=at);
+            self.line += 1;
+            self.state = State::Reading;
+        } else {
+            self.pending.clear();
+            self.filled(self.sizes.block)?;
+            if self.is_ended && self.pending.is_empty() {
+                self.state = State::Reading;
             }
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
