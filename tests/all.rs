@@ -8,3 +8,6 @@ mod sink;
 mod store;
 mod tidy;
 mod lab;
+//! Integration tests, linked once.
+
+mod decode;

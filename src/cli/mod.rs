@@ -193,3 +193,4 @@ mod tests {
 
 pub mod evaluate;
 pub mod generate;
+pub mod inspect;

@@ -1,1 +1,3 @@
-//! source
+//! Hands over bytes with their positions; never parses them.
+
+pub mod file;

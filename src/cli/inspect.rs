@@ -1,0 +1,244 @@
+//! `chartsentry inspect`: decode only.
+//!
+//! Canonical events go to standard output as NDJSON, rejects with place and reason to standard
+//! error. `--summary` prints one JSON object instead of the events.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format};
+use crate::model::access::AccessEvent;
+use crate::model::context::{ContextRecord, ContextUpdate};
+use crate::model::reject::{Place, Reject, RejectCode};
+use crate::model::time::Zone;
+use crate::source::file::{BlockReader, Piece, Sizes, paths};
+
+/// Arguments of `inspect`.
+#[derive(Args, Debug, Default)]
+pub struct InspectArgs {
+    /// Print one JSON object of counts instead of the events
+    #[arg(long)]
+    pub summary: bool,
+    /// Say in words what became of the record at line N of each file
+    #[arg(long, value_name = "N")]
+    pub explain: Option<u64>,
+    /// Access logs or context tables, or globs of them, in any accepted format
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+}
+
+/// Reads a Parquet file through `decoder` into `sink`.
+pub type ReadColumnar<'a> =
+    &'a dyn Fn(&Path, &Arc<str>, Expect, &mut Decoder, &mut dyn DecodeSink) -> anyhow::Result<()>;
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    files: u64,
+    records: u64,
+    accesses: u64,
+    context_updates: u64,
+    rejects: u64,
+    /// Records by format.
+    formats: BTreeMap<Format, u64>,
+    rejects_by_reason: &'a BTreeMap<RejectCode, u64>,
+    unknown_fields: &'a BTreeMap<String, u64>,
+    local_times_repeated: u64,
+    local_times_skipped: u64,
+}
+
+/// Runs `inspect`: machine-readable output to `out`, words to `words`. The exit code is 1 when a
+/// file cannot be read or none of its records decodes.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn run(
+    args: &InspectArgs,
+    zone: &Zone,
+    columnar: ReadColumnar<'_>,
+    out: &mut dyn Write,
+    words: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let mut run = Run { files: 0, counters: Counters::default(), has_failed: false, words };
+    for pattern in &args.files {
+        match paths(&[pattern], Expect::Anything) {
+            Ok(found) => {
+                for path in found {
+                    run.file(args, &path, zone, columnar, out)?;
+                }
+            }
+            Err(error) => run.fail(&error.to_string())?,
+        }
+    }
+    if args.summary {
+        run.summary(out)?;
+    }
+    out.flush()?;
+    Ok(if run.has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+struct Run<'w> {
+    files: u64,
+    counters: Counters,
+    has_failed: bool,
+    words: &'w mut dyn Write,
+}
+
+impl Run<'_> {
+    fn fail(&mut self, sentence: &str) -> io::Result<()> {
+        self.has_failed = true;
+        writeln!(self.words, "{sentence}")
+    }
+
+    fn file(
+        &mut self,
+        args: &InspectArgs,
+        path: &Path,
+        zone: &Zone,
+        columnar: ReadColumnar<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        self.files += 1;
+        let mut decoder = Decoder::new(zone.clone());
+        let events: Option<&mut dyn Write> = if args.summary { None } else { Some(out) };
+        let mut sink = Printer { events, words: self.words, explain: args.explain, found: 0, error: None };
+        let mut failures = Vec::new();
+        for piece in BlockReader::new(vec![path.to_owned()], Expect::Anything, Sizes::default()) {
+            match piece {
+                Ok(Piece::Block(block)) => decoder.chunk(&block.chunk(), &mut sink),
+                Ok(Piece::Reject(reject, layout)) => decoder.source_reject(reject, layout.format, &mut sink),
+                Ok(Piece::Columnar { path, file, .. }) => {
+                    if let Err(error) = columnar(&path, &file, Expect::Anything, &mut decoder, &mut sink) {
+                        failures.push(format!("{file}: {error:#}"));
+                    }
+                }
+                Err(error) => failures.push(error.to_string()),
+            }
+        }
+        let (error, found) = (sink.error, sink.found);
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        if let Some(line) = args.explain.filter(|_| found == 0 && failures.is_empty()) {
+            writeln!(self.words, "{}: no record begins at line {line}", path.display())?;
+        }
+        let counters = decoder.counters();
+        self.counters.add(&counters);
+        if nothing_decodes(&counters) {
+            failures.push(format!("{}: none of its {} records decodes", path.display(), counters.records));
+        }
+        failures.iter().try_for_each(|failure| self.fail(failure))?;
+        Ok(())
+    }
+
+    fn summary(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let counters = &self.counters;
+        let summary = Summary {
+            files: self.files,
+            records: counters.records,
+            accesses: counters.accesses,
+            context_updates: counters.context_updates,
+            rejects: counters.rejected(),
+            formats: counters.formats(),
+            rejects_by_reason: &counters.rejects,
+            unknown_fields: &counters.unknown_fields,
+            local_times_repeated: counters.local_repeated,
+            local_times_skipped: counters.local_skipped,
+        };
+        serde_json::to_writer(&mut *out, &summary)?;
+        writeln!(out)?;
+        Ok(())
+    }
+}
+
+/// Whether a file had records and not one was usable. Records that hold nothing for chartsentry
+/// are no failure.
+fn nothing_decodes(counters: &Counters) -> bool {
+    let not_applicable = counters.rejects.get(&RejectCode::NotApplicable).copied().unwrap_or(0);
+    counters.accesses == 0 && counters.context_updates == 0 && counters.rejected() > not_applicable
+}
+
+/// Prints what the decoder finds, as it finds it.
+struct Printer<'p> {
+    /// Where events go; `None` for the summary.
+    events: Option<&'p mut dyn Write>,
+    words: &'p mut dyn Write,
+    explain: Option<u64>,
+    /// Records at the line to explain.
+    found: u64,
+    /// The first failure to write.
+    error: Option<io::Error>,
+}
+
+impl Printer<'_> {
+    fn keep(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn is_explained(&mut self, line: u64) -> bool {
+        let is_it = self.explain == Some(line);
+        self.found += u64::from(is_it);
+        is_it
+    }
+
+    fn explain_access(&mut self, event: &AccessEvent<'_>, line: u64) -> io::Result<()> {
+        writeln!(self.words, "line {line}: an access")?;
+        let serde_json::Value::Object(fields) = serde_json::to_value(event)? else { return Ok(()) };
+        for name in crate::decode::canonical::FIELDS {
+            match fields.get(name).and_then(serde_json::Value::as_str) {
+                Some(value) => writeln!(self.words, "  {name:<18} {value}")?,
+                None => writeln!(self.words, "  {name:<18} (missing)")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DecodeSink for Printer<'_> {
+    fn access(&mut self, event: &AccessEvent<'_>, line: u64) {
+        if self.is_explained(line) {
+            let result = self.explain_access(event, line);
+            self.keep(result);
+        }
+        if let Some(out) = &mut self.events {
+            let result = serde_json::to_writer(&mut **out, event).map_err(io::Error::from);
+            let result = result.and_then(|()| out.write_all(b"\n"));
+            self.keep(result);
+        }
+    }
+
+    fn context(&mut self, update: ContextUpdate, line: u64) {
+        if self.is_explained(line) {
+            let kind = match update.record {
+                Some(ContextRecord::Workforce(_)) => "a member of the workforce",
+                Some(ContextRecord::Patient(_)) => "a patient",
+                Some(ContextRecord::RelatedPerson(_)) => "a related person",
+                Some(ContextRecord::Relationship(_)) => "a relationship",
+                Some(ContextRecord::Shift(_)) => "a shift",
+                Some(ContextRecord::FeedStatus(_)) => "the status of a feed",
+                None => "a withdrawal",
+            };
+            let result = writeln!(self.words, "line {line}: {kind}, known as {}", update.key);
+            self.keep(result);
+        }
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        let explained = match reject.place {
+            Place::File { line, .. } => self.is_explained(line),
+            Place::Kafka { .. } => false,
+        };
+        let mut result = writeln!(self.words, "{}: {}: {}", reject.place, reject.reason, reject.sentence);
+        if explained {
+            result = result.and_then(|()| writeln!(self.words, "  as it came: {}", reject.record));
+        }
+        self.keep(result);
+    }
+}

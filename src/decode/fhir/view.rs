@@ -1,0 +1,114 @@
+//! An AuditEvent under one set of names, whatever its version calls them.
+
+use serde_json::Value;
+
+use crate::decode::clean;
+
+/// Access to the parts of one AuditEvent.
+pub(super) struct View<'v> {
+    pub root: &'v Value,
+    /// Where type, action and outcome stand: the root, in DSTU2 its `event`.
+    pub body: &'v Value,
+}
+
+impl<'v> View<'v> {
+    pub(super) fn new(root: &'v Value) -> Self {
+        let body = root.get("event").filter(|event| event.is_object()).unwrap_or(root);
+        Self { root, body }
+    }
+
+    /// `agent`, in DSTU2 `participant`.
+    pub(super) fn agents(&self) -> &'v [Value] {
+        self.list(["agent", "participant"])
+    }
+
+    /// `entity`, in DSTU2 `object`.
+    pub(super) fn entities(&self) -> &'v [Value] {
+        self.list(["entity", "object"])
+    }
+
+    pub(super) fn contained(&self) -> &'v [Value] {
+        self.list(["contained", "contained"])
+    }
+
+    fn list(&self, names: [&str; 2]) -> &'v [Value] {
+        names.iter().find_map(|name| self.root.get(name)).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every code of what kind of event this is: type and subtype, in R5 category and code.
+    pub(super) fn event_codes(&self) -> Vec<&'v str> {
+        ["type", "subtype", "category", "code"].iter().filter_map(|name| self.body.get(name)).flat_map(codes).collect()
+    }
+
+    /// The resource within this record that `reference` (`#id`) points to.
+    pub(super) fn resolve(&self, reference: &str) -> Option<&'v Value> {
+        let id = reference.strip_prefix('#')?;
+        self.contained().iter().find(|resource| text(resource, &["id"]) == Some(id))
+    }
+
+    /// Who or what a Reference means: its identifier, else what it points to. A version
+    /// (`/_history/3`) is no part of an identity.
+    pub(super) fn identity(&self, reference: &'v Value) -> Option<&'v str> {
+        let identifier = text(reference, &["identifier", "value"]);
+        identifier.or_else(|| self.target(text(reference, &["reference"])?))
+    }
+
+    fn target(&self, reference: &'v str) -> Option<&'v str> {
+        if !reference.starts_with('#') {
+            let end = reference.find("/_history/").unwrap_or(reference.len());
+            return Some(&reference[..end]);
+        }
+        let resource = self.resolve(reference)?;
+        let of_practitioner = || {
+            let practitioner = resource.get("practitioner")?;
+            let next = text(practitioner, &["reference"]).filter(|next| *next != reference);
+            let contained = || text(self.resolve(next?)?, &["identifier", "value"]);
+            text(practitioner, &["identifier", "value"])
+                .or_else(contained)
+                .or(next.filter(|next| !next.starts_with('#')))
+        };
+        of_practitioner()
+            .or_else(|| text(resource, &["identifier", "value"]))
+            .or_else(|| text(resource, &["name", "text"]))
+            .or_else(|| text(resource, &["name"]))
+            .or_else(|| text(resource, &["name", "family"]))
+    }
+
+    /// The resource type that a Reference names or points to.
+    pub(super) fn type_of(&self, reference: &'v Value) -> Option<&'v str> {
+        let target = text(reference, &["reference"]);
+        if let Some(target) = target.filter(|target| target.starts_with('#')) {
+            return text(self.resolve(target)?, &["resourceType"]);
+        }
+        let named = || {
+            let mut parts = target?.split("/_history/").next()?.rsplit('/');
+            parts.next()?;
+            parts.next().filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.is_empty())
+        };
+        text(reference, &["type"]).or_else(named)
+    }
+}
+
+/// The text at a path of member names; of an array the first element that has one. Blank = none.
+pub(super) fn text<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
+    match (value, path) {
+        (Value::Array(values), _) => values.iter().find_map(|value| text(value, path)),
+        (Value::String(found), []) => Some(clean(found)).filter(|found| !found.is_empty()),
+        (Value::Object(members), [name, rest @ ..]) => text(members.get(*name)?, rest),
+        _ => None,
+    }
+}
+
+/// Every code of a code, a Coding, a CodeableConcept or a list of them.
+pub(super) fn codes(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(code) => Some(clean(code)).filter(|code| !code.is_empty()).into_iter().collect(),
+        Value::Array(values) => values.iter().flat_map(codes).collect(),
+        Value::Object(members) => match (members.get("coding"), members.get("code")) {
+            (Some(coding), _) => codes(coding),
+            (None, Some(code @ Value::String(_))) => codes(code),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,82 @@
+//! One opened file: found out how it is compressed, and read as plain bytes.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Bytes read from the disk at a time while unpacking.
+const BUFFER: usize = 256 << 10;
+
+/// How much of the input has been read, in bytes as they stand on the disk.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    consumed: Arc<AtomicU64>,
+    total: u64,
+}
+
+impl Progress {
+    pub(super) fn new(total: u64) -> Self {
+        Self { consumed: Arc::default(), total }
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all files together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub(super) fn add(&self, bytes: u64) {
+        self.consumed.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+struct Counted {
+    file: File,
+    progress: Progress,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.progress.add(count as u64);
+        Ok(count)
+    }
+}
+
+/// A file's bytes, unpacked.
+pub(super) struct Input {
+    reader: Box<dyn Read + Send>,
+    pub is_packed: bool,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Self> {
+        let counted = Counted { file: File::open(path)?, progress: progress.clone() };
+        let mut buffered = BufReader::with_capacity(BUFFER, counted);
+        // Fewer than four bytes come only from a shorter file: the buffer is filled by one read.
+        let magic = buffered.fill_buf()?;
+        let reader: Box<dyn Read + Send> = if magic.starts_with(GZIP) {
+            Box::new(flate2::bufread::MultiGzDecoder::new(buffered))
+        } else if magic.starts_with(ZSTD) {
+            Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?)
+        } else {
+            return Ok(Self { reader: Box::new(buffered), is_packed: false });
+        };
+        Ok(Self { reader, is_packed: true })
+    }
+
+    /// Appends up to `count` bytes; fewer only at the end.
+    pub(super) fn read(&mut self, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+        (&mut self.reader).take(count as u64).read_to_end(buffer)
+    }
+}
