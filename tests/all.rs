@@ -11,3 +11,4 @@ mod lab;
 //! Integration tests, linked once.
 
 mod decode;
+mod replay_outputs;
