@@ -1,7 +1,7 @@
 //! What librdkafka calls back.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::client::ClientContext;
@@ -26,6 +26,8 @@ pub(super) struct Callbacks {
     /// The text of the newest error: the error itself carries only a code.
     reason: Mutex<Option<String>>,
     closing: AtomicBool,
+    /// Calls so far: a poll that led to none found nothing more to say.
+    calls: AtomicUsize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,6 +43,14 @@ impl Callbacks {
         locked(&self.reason).take().filter(|reason| !reason.is_empty())
     }
 
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// From now on nobody reads: partitions are given up at once.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Release);
@@ -49,6 +59,7 @@ impl Callbacks {
 
 impl ClientContext for Callbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.called();
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -61,17 +72,20 @@ impl ClientContext for Callbacks {
     }
 
     fn error(&self, _error: KafkaError, reason: &str) {
+        self.called();
         *locked(&self.reason) = Some(reason.to_owned());
     }
 
     /// Statistics are only made when `statistics.interval.ms` is set, and then wanted in the log.
     fn stats_raw(&self, statistics: &[u8]) {
+        self.called();
         tracing::info!("{}", String::from_utf8_lossy(statistics));
     }
 }
 
 impl ConsumerContext for Callbacks {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        self.called();
         if self.closing.load(Ordering::Acquire) {
             if let Err(error) = give_up(consumer, list) {
                 tracing::warn!("cannot give up partitions while closing: {error}");
@@ -87,6 +101,7 @@ impl ConsumerContext for Callbacks {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        self.called();
         if let Err(error) = result {
             tracing::warn!("Kafka did not take the offsets, which are only advice to it: {error}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 /// librdkafka properties that chartsentry sets itself, whatever `[kafka.properties]` says: positions
 /// are kept in the store, and the end of a partition must be seen.
@@ -68,6 +68,8 @@ impl Connection {
             }
         }
         config.set("bootstrap.servers", &self.brokers);
+        // Which lines are wanted is the log's own setting; debug lines come only with property "debug".
+        config.set_log_level(RDKafkaLogLevel::Debug);
     }
 }
 

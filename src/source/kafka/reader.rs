@@ -37,6 +37,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long one question to the broker may take.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// What librdkafka may say at once before records have their turn again.
+const MOST_SAYINGS: usize = 1000;
+
 /// Where to start reading a partition, if not at its beginning.
 pub(super) type StartAt = Box<dyn FnMut(&str, i32) -> Option<i64> + Send>;
 
@@ -177,13 +180,15 @@ impl Session {
         }
     }
 
-    /// Lets librdkafka say what concerns no single partition.
+    /// Lets librdkafka say what concerns no single partition: one thing at a time, until it is silent.
     fn serve_client(&mut self) {
         let consumer = Arc::clone(&self.reader.consumer);
-        loop {
+        for _ in 0..MOST_SAYINGS {
+            let calls = consumer.context().calls();
             match consumer.poll(Duration::ZERO) {
                 Some(Err(error)) => self.complain(None, &error),
                 Some(Ok(message)) => self.take_stray(&message),
+                None if consumer.context().calls() == calls => return,
                 None => {}
             }
             match consumer.context().next_rebalance() {
@@ -192,7 +197,7 @@ impl Session {
                     self.take_over(named.collect());
                 }
                 Some(Rebalance::Revoke(list)) => self.revoke(list),
-                None => return,
+                None => {}
             }
         }
     }
