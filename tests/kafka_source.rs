@@ -1,5 +1,7 @@
 //! The Kafka source against librdkafka's own broker and against a real Apache Kafka.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -154,8 +156,7 @@ fn context_is_read_to_the_ends_seen_at_the_start(broker: &Broker) {
     }
     broker.produce(&topics[0], &messages);
 
-    let reader =
-        ContextReader::start(&broker.connection("context"), &topics, &small_batches(), |_, _| None).unwrap();
+    let reader = ContextReader::start(&broker.connection("context"), &topics, &small_batches(), |_, _| None).unwrap();
     let ends: Vec<_> = reader.ends().iter().map(|end| (end.partition.to_string(), end.offset)).collect();
     assert_eq!(
         ends,

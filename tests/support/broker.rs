@@ -86,8 +86,7 @@ impl Broker {
     /// Produces messages in this order and waits until the broker has them all.
     pub(crate) fn produce(&self, topic: &str, messages: &[Message]) {
         let mut config = self.connection("tests").client_config();
-        let producer: BaseProducer =
-            config.set("linger.ms", "5").set("enable.idempotence", "true").create().unwrap();
+        let producer: BaseProducer = config.set("linger.ms", "5").set("enable.idempotence", "true").create().unwrap();
         for message in messages {
             let mut record = BaseRecord::to(topic).partition(message.partition);
             if let Some(key) = &message.key {
@@ -114,8 +113,7 @@ struct RealBroker {
 impl RealBroker {
     fn start() -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh");
-        let mut child =
-            Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+        let mut child = Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let lines = BufReader::new(child.stdout.take()?).lines();
         let brokers = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
         let Some(brokers) = brokers else {

@@ -64,7 +64,7 @@ impl Cluster {
     pub fn topics(&self) -> Result<Vec<TopicInfo>, KafkaError> {
         let metadata = self.client.fetch_metadata(None, ANSWER).map_err(|error| self.unreachable(&error))?;
         let found = metadata.topics().iter();
-        let mut topics: Vec<TopicInfo> = found.map(|topic| info(topic)).collect();
+        let mut topics: Vec<TopicInfo> = found.map(info).collect();
         topics.sort();
         Ok(topics)
     }
@@ -125,11 +125,8 @@ impl Cluster {
     /// When no broker answers or it refuses a topic.
     pub async fn create_topics(&self, topics: &[NewTopic]) -> Result<(), KafkaError> {
         let brokers = &self.connection.brokers;
-        let admin: AdminClient<DefaultClientContext> = self
-            .connection
-            .client_config()
-            .create()
-            .map_err(|error| KafkaError::starting(brokers, error))?;
+        let admin: AdminClient<DefaultClientContext> =
+            self.connection.client_config().create().map_err(|error| KafkaError::starting(brokers, error))?;
         let wanted: Vec<ClientTopic<'_>> = topics.iter().map(client_topic).collect();
         let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
         let results = admin.create_topics(&wanted, &options).await.map_err(|error| self.unreachable(&error))?;

@@ -142,10 +142,8 @@ mod tests {
         assert_eq!(catch_up.waiting().count(), 2);
         catch_up.observe(&batch("facts", 0, 9));
         assert_eq!(catch_up.waiting().map(|waiting| waiting.partition).collect::<Vec<_>>(), [1]);
-        catch_up.observe(&KafkaEvent::EndOfPartition {
-            partition: TopicPartition::new("facts", 1),
-            next_offset: Some(3),
-        });
+        catch_up
+            .observe(&KafkaEvent::EndOfPartition { partition: TopicPartition::new("facts", 1), next_offset: Some(3) });
         assert!(catch_up.is_done());
     }
 }

@@ -60,12 +60,7 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(
-        name: TopicPartition,
-        topic: u32,
-        queue: PartitionQueue<Callbacks>,
-        next: Option<i64>,
-    ) -> Self {
+    pub(super) fn new(name: TopicPartition, topic: u32, queue: PartitionQueue<Callbacks>, next: Option<i64>) -> Self {
         let reached = Reached { next: next.map(|offset| offset.max(0)), end: End::Ahead };
         Self { name, topic, reached, paused: false, lost: false, queue }
     }

@@ -90,6 +90,13 @@ impl Reader {
     }
 }
 
+/// Revoked partitions until the pipeline lets them go.
+struct Held {
+    /// Disconnected when the event's [`Release`] is dropped.
+    released: Receiver<()>,
+    partitions: Vec<(String, i32)>,
+}
+
 /// A reader at work.
 struct Session {
     reader: Reader,
@@ -103,7 +110,7 @@ struct Session {
     /// The partition whose turn comes first.
     first: usize,
     /// Revoked partitions that the pipeline still holds.
-    release: Option<(Receiver<()>, Vec<(String, i32)>)>,
+    release: Option<Held>,
     /// When to ask again where lost records resume.
     retry_at: Option<Instant>,
     /// When to look for new partitions; only without a group.
@@ -111,7 +118,10 @@ struct Session {
     failed: bool,
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a batch lingers and when to retry is wall time, never event time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a batch lingers and when to retry is wall time, never event time"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -255,11 +265,11 @@ impl Session {
         let (held, released) = bounded(0);
         let named = list.iter().map(|(topic, partition)| TopicPartition::new(topic.as_str(), *partition)).collect();
         self.outbox.push_back(KafkaEvent::Revoked { partitions: named, release: Release { _held: held } });
-        self.release = Some((released, list));
+        self.release = Some(Held { released, partitions: list });
     }
 
     fn finish_release(&mut self) {
-        let Some((released, list)) = &self.release else { return };
+        let Some(Held { released, partitions: list }) = &self.release else { return };
         if released.try_recv() == Err(TryRecvError::Empty) {
             return;
         }
@@ -451,9 +461,7 @@ impl Session {
         self.partitions.clear();
         self.reader.consumer.context().close();
         let unanswered = self.release.is_some() || self.reader.consumer.context().next_rebalance().is_some();
-        if unanswered
-            && let Err(error) = self.reader.consumer.unassign()
-        {
+        if unanswered && let Err(error) = self.reader.consumer.unassign() {
             tracing::warn!("cannot give up partitions while closing: {error}");
         }
     }

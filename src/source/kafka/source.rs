@@ -34,12 +34,7 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self {
-            batch_records: 8192,
-            batch_bytes: 4 << 20,
-            linger: Duration::from_millis(50),
-            waiting_events: 4,
-        }
+        Self { batch_records: 8192, batch_bytes: 4 << 20, linger: Duration::from_millis(50), waiting_events: 4 }
     }
 }
 
