@@ -12,3 +12,7 @@ mod lab;
 
 mod decode;
 mod replay_outputs;
+//! Every integration test, in one binary.
+
+mod kafka_source;
+mod support;

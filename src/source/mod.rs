@@ -1,3 +1,6 @@
 //! Hands over bytes with their positions; never parses them.
 
 pub mod file;
+//! source
+
+pub mod kafka;

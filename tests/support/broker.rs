@@ -1,0 +1,126 @@
+//! Brokers to test against: librdkafka's own inside this process, and a real Apache Kafka.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use chartsentry::source::kafka::{Cluster, Connection, EmbeddedBroker, NewTopic};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+/// Exit status of `broker.sh` when Java, Maven or Kafka is missing.
+const NOT_INSTALLED: i32 = 77;
+
+/// A record to produce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) partition: i32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+}
+
+/// A running broker.
+pub(crate) struct Broker {
+    brokers: String,
+    embedded: Option<EmbeddedBroker>,
+}
+
+impl Broker {
+    /// A fresh broker inside this process.
+    pub(crate) fn mock() -> Self {
+        let embedded = EmbeddedBroker::start().unwrap();
+        Self { brokers: embedded.brokers(), embedded: Some(embedded) }
+    }
+
+    /// The one real broker of this test process, shared by its tests: name topics and groups after
+    /// the test. It stops when this process ends. `None`, said aloud, where it cannot be had; a
+    /// failure if `CHARTSENTRY_REQUIRE_KAFKA` is 1.
+    pub(crate) fn real() -> Option<Self> {
+        static REAL: OnceLock<Option<RealBroker>> = OnceLock::new();
+        let Some(real) = REAL.get_or_init(RealBroker::start) else {
+            let required = std::env::var("CHARTSENTRY_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
+            assert!(!required, "CHARTSENTRY_REQUIRE_KAFKA=1, but no Kafka broker could be started");
+            eprintln!("SKIPPED: no Kafka broker could be started (see above)");
+            return None;
+        };
+        Some(Self { brokers: real.brokers.clone(), embedded: None })
+    }
+
+    /// `host:port`.
+    pub(crate) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    pub(crate) fn connection(&self, group: &str) -> Connection {
+        let mut connection = Connection::new(&self.brokers, group);
+        if self.embedded.is_some() {
+            // The embedded broker ends a rebalance only when the session time is nearly over.
+            for (key, value) in [("session.timeout.ms", "3000"), ("heartbeat.interval.ms", "500")] {
+                connection.properties.push((key.to_owned(), value.to_owned()));
+            }
+        }
+        connection
+    }
+
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
+        self.create(name, partitions, false);
+    }
+
+    /// The embedded broker does not compact.
+    pub(crate) fn create_compacted_topic(&self, name: &str, partitions: i32) {
+        self.create(name, partitions, true);
+    }
+
+    fn create(&self, name: &str, partitions: i32, compacted: bool) {
+        if let Some(embedded) = &self.embedded {
+            embedded.create_topic(name, partitions).unwrap();
+            return;
+        }
+        let topic = NewTopic { name: name.to_owned(), partitions, replicas: 1, compacted };
+        let cluster = Cluster::connect(&self.connection("tests")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(cluster.create_topics(&[topic])).unwrap();
+    }
+
+    /// Produces messages in this order and waits until the broker has them all.
+    pub(crate) fn produce(&self, topic: &str, messages: &[Message]) {
+        let mut config = self.connection("tests").client_config();
+        let producer: BaseProducer = config.set("linger.ms", "5").set("enable.idempotence", "true").create().unwrap();
+        for message in messages {
+            let mut record = BaseRecord::to(topic).partition(message.partition);
+            if let Some(key) = &message.key {
+                record = record.key(key);
+            }
+            if let Some(value) = &message.value {
+                record = record.payload(value);
+            }
+            while let Err((_, refused)) = producer.send(record) {
+                record = refused;
+                producer.poll(Duration::from_millis(10));
+            }
+        }
+        producer.flush(Duration::from_secs(30)).unwrap();
+    }
+}
+
+/// `broker.sh run`, which stops its broker when standard input closes: also when this process is killed.
+struct RealBroker {
+    brokers: String,
+    _script: Child,
+}
+
+impl RealBroker {
+    fn start() -> Option<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh");
+        let mut child = Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+        let lines = BufReader::new(child.stdout.take()?).lines();
+        let brokers = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
+        let Some(brokers) = brokers else {
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
+            return None;
+        };
+        Some(Self { brokers, _script: child })
+    }
+}
