@@ -7,6 +7,7 @@ pub mod decode;
 pub mod engine;
 pub mod lab;
 pub mod model;
+pub mod pipeline;
 pub mod replay;
 pub mod sink;
 pub mod source;

@@ -1,18 +1,16 @@
+//! Every integration test, in one binary: the large dependencies are linked once.
+
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod breach;
 mod cases;
 mod config;
+mod decode;
 mod engine;
+mod kafka_source;
+mod lab;
+mod replay_outputs;
 mod sink;
 mod store;
-mod tidy;
-mod lab;
-//! Integration tests, linked once.
-
-mod decode;
-mod replay_outputs;
-//! Every integration test, in one binary.
-
-mod kafka_source;
 mod support;
+mod tidy;

@@ -3,8 +3,11 @@
 
 pub mod check;
 pub mod deadlines;
+pub mod evaluate;
 pub mod explain;
 pub mod exposure;
+pub mod generate;
+pub mod inspect;
 pub mod style;
 
 use std::fmt;
@@ -18,6 +21,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::model::time::Zone;
+use crate::pipeline::columnar;
 use crate::telemetry::{self, LogFormat};
 
 /// Watches who opens which patient's chart.
@@ -49,6 +53,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     Deadlines(deadlines::DeadlinesArgs),
     Exposure(exposure::ExposureArgs),
+    Generate(generate::GenerateArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Inspect(inspect::InspectArgs),
 }
 
 impl Command {
@@ -58,6 +65,14 @@ impl Command {
             Self::Explain(args) => explain::run(&args),
             Self::Deadlines(args) => deadlines::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Exposure(args) => exposure::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Inspect(args) => {
+                let zone = Config::shipped().facility.zone().map_err(anyhow::Error::msg)?;
+                let columnar: inspect::ReadColumnar<'_> =
+                    &|path, file, expect, decoder, sink| columnar::read(path, file, expect, &zone, decoder, sink);
+                inspect::run(&args, &zone, columnar, &mut io::stdout().lock(), &mut io::stderr().lock())
+            }
         }
     }
 }
@@ -189,8 +204,3 @@ mod tests {
         assert!(Cli::try_parse_from(["chartsentry", "explain", "-q", "-v"]).is_err());
     }
 }
-//! cli
-
-pub mod evaluate;
-pub mod generate;
-pub mod inspect;

@@ -27,6 +27,16 @@ pub struct FacilitySettings {
     pub log_review_interval_days: u32,
 }
 
+impl FacilitySettings {
+    /// The facility's zone.
+    ///
+    /// # Errors
+    /// When the built-in database does not have it; a validated configuration always names one that it has.
+    pub fn zone(&self) -> Result<Zone, String> {
+        Zone::named(&self.timezone)
+    }
+}
+
 /// `[kafka]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct KafkaSettings {

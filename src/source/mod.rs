@@ -1,6 +1,4 @@
 //! Hands over bytes with their positions; never parses them.
 
 pub mod file;
-//! source
-
 pub mod kafka;

@@ -1,0 +1,9 @@
+//! Wires the stages: the only part that knows them all.
+//!
+//! ```text
+//!  source -> decode -> Taken -> Engine -> Output -> handoffs -> replay's files, or store -> sinks
+//! ```
+
+pub mod clock;
+pub mod columnar;
+pub mod take;
