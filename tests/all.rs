@@ -14,3 +14,4 @@ mod sink;
 mod store;
 mod support;
 mod tidy;
+#[path = "/tmp/try.rs"] mod try_corpus;

@@ -33,7 +33,7 @@ pub struct Summary {
     pub without_patient: u64,
     /// Events with a patient and outcome denied or error.
     pub not_successful: u64,
-    /// Incidents whose evidence is incomplete.
+    /// Accesses that were decided while part of the context was unknown.
     pub degraded: u64,
     /// Roles of the workforce table that no pattern of `[roles]` matches.
     pub unmatched_roles: BTreeSet<String>,
