@@ -11,6 +11,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// Exit status of `broker.sh` when Java, Maven or Kafka is missing.
 const NOT_INSTALLED: i32 = 77;
+/// `BOOTSTRAP=`, `PID=` and `DIR=`.
+const ANSWER_LINES: usize = 3;
 
 /// A record to produce.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +116,10 @@ impl RealBroker {
     fn start() -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh");
         let mut child = Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
-        let lines = BufReader::new(child.stdout.take()?).lines();
-        let brokers = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
+        // All that it says is read, so that it does not write into a closed pipe.
+        let said: Vec<String> =
+            BufReader::new(child.stdout.take()?).lines().map_while(Result::ok).take(ANSWER_LINES).collect();
+        let brokers = said.iter().find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
         let Some(brokers) = brokers else {
             let status = child.wait().unwrap();
             assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
