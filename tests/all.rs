@@ -1,17 +1,3 @@
-//! Every integration test, in one binary: the large dependencies are linked once.
+//! Integration tests, linked once.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod breach;
-mod cases;
-mod config;
 mod decode;
-mod engine;
-mod kafka_source;
-mod lab;
-mod replay_outputs;
-mod sink;
-mod store;
-mod support;
-mod tidy;
-#[path = "/tmp/try.rs"] mod try_corpus;
