@@ -1,3 +1,16 @@
-//! Integration tests, linked once.
+//! Every integration test, in one binary: the large dependencies are linked once.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod breach;
+mod cases;
+mod config;
 mod decode;
+mod engine;
+mod kafka_source;
+mod lab;
+mod replay_outputs;
+mod sink;
+mod store;
+mod support;
+mod tidy;

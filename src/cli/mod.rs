@@ -8,6 +8,7 @@ pub mod explain;
 pub mod exposure;
 pub mod generate;
 pub mod inspect;
+pub mod replay;
 pub mod style;
 
 use std::fmt;
@@ -49,6 +50,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replay(replay::ReplayArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Deadlines(deadlines::DeadlinesArgs),
@@ -61,6 +63,7 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Replay(args) => replay::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Check(args) => check::run(&args, |_, _| Vec::new()),
             Self::Explain(args) => explain::run(&args),
             Self::Deadlines(args) => deadlines::run(&args).map(|()| ExitCode::SUCCESS),

@@ -40,17 +40,26 @@ struct Fresh {
 pub struct Intake {
     shards: Vec<Rows>,
     fresh: Fresh,
+    oldest: Timestamp,
+    newest: Timestamp,
 }
 
 impl Intake {
     /// An empty intake for so many shards.
     #[must_use]
     pub fn new(shards: usize) -> Self {
-        Self { shards: vec![Rows::default(); shards.max(1)], fresh: Fresh::default() }
+        Self {
+            shards: vec![Rows::default(); shards.max(1)],
+            fresh: Fresh::default(),
+            oldest: Timestamp::MAX,
+            newest: Timestamp::MIN,
+        }
     }
 
     /// Takes one access.
     pub fn push(&mut self, dictionary: &Dictionary, event: &AccessEvent<'_>, arrival: Arrival) {
+        self.oldest = self.oldest.min(event.occurred_at);
+        self.newest = self.newest.max(event.occurred_at);
         let user_hash = hash_text(&event.user_id);
         let shard = shard_of(user_hash, self.shards.len());
         let department = event
@@ -100,8 +109,7 @@ impl Intake {
     /// The times of the oldest and the newest access taken.
     #[must_use]
     pub fn bounds(&self) -> Option<(Timestamp, Timestamp)> {
-        let times = || self.shards.iter().flat_map(|rows| rows.rows.iter().map(|row| row.at));
-        times().min().zip(times().max())
+        (self.oldest <= self.newest).then_some((self.oldest, self.newest))
     }
 
     /// Gives the new ids their numbers in the dictionary and hands the rows out by shard.

@@ -47,10 +47,10 @@ use crate::model::time::Timestamp;
 pub use access::{Access, Rows};
 use context::{Context, Touch};
 pub use intake::{Arrival, Intake};
-use output::{Output, Tally};
+use output::{Output, Slots, Tally};
 use rules::Rules;
 use settings::Policy;
-use shard::{Shard, World};
+use shard::{Report, Shard, World};
 use snapshot::Journal;
 
 /// The engine.
@@ -65,7 +65,7 @@ pub struct Engine {
     clock: Timestamp,
     newest: Timestamp,
     input_end: Timestamp,
-    report_verdicts: bool,
+    report: Report,
     journal: Journal,
     /// Episodes changed since the last save, by shard and place.
     unsaved: BTreeSet<(usize, u32)>,
@@ -87,7 +87,7 @@ impl Engine {
             clock: Timestamp::MIN,
             newest: Timestamp::MIN,
             input_end: Timestamp::MAX,
-            report_verdicts: false,
+            report: Report::default(),
             journal: Journal::default(),
             unsaved: BTreeSet::new(),
             next_key: 1,
@@ -96,7 +96,22 @@ impl Engine {
 
     /// Reports the verdict of every access, when it can change no more.
     pub const fn report_verdicts(&mut self) {
-        self.report_verdicts = true;
+        self.report.verdicts = true;
+    }
+
+    /// Counts accesses by quarter of an hour.
+    pub const fn report_slots(&mut self) {
+        self.report.slots = true;
+    }
+
+    /// Accesses by quarter of an hour; complete after [`Engine::finish`].
+    #[must_use]
+    pub fn slots(&self) -> Slots {
+        let mut slots = Slots::new();
+        for (slot, counts) in self.shards.iter().flat_map(|shard| &shard.slots) {
+            slots.entry(*slot).or_default().iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        slots
     }
 
     /// What is known.
@@ -160,12 +175,7 @@ impl Engine {
         let late = std::mem::take(&mut self.late);
         let (timeline, world) = (
             &self.timeline[..due],
-            World {
-                rules: &self.rules,
-                context: &self.context,
-                input_end: self.input_end,
-                report_verdicts: self.report_verdicts,
-            },
+            World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report },
         );
         self.shards.par_iter_mut().for_each(|shard| shard.advance(watermark, &late, timeline, world));
         self.timeline.drain(..due);
@@ -177,12 +187,8 @@ impl Engine {
     pub fn finish(&mut self, now: Timestamp) -> Output {
         self.input_end = self.newest;
         let mut output = self.advance(now.max(self.clock));
-        let world = World {
-            rules: &self.rules,
-            context: &self.context,
-            input_end: self.input_end,
-            report_verdicts: self.report_verdicts,
-        };
+        let world =
+            World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
         self.shards.par_iter_mut().for_each(|shard| shard.finish(world));
         output.append(self.collect());
         output.sort();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::incident::{Incident, IncidentChange, Status};
-use crate::model::time::{DAY, Timestamp};
+use crate::model::time::{DAY, SECOND, Timestamp};
 
 use super::access::{Access, Standing};
 use super::context::Touch;
@@ -118,7 +118,7 @@ impl Output {
                     incident_id: incident_id.clone(),
                 });
             }
-            if world.report_verdicts {
+            if world.report.verdicts {
                 let kind = verdict(episode, member.decision.explained.is_some(), member.decision.joins());
                 self.push_verdict(&member.row, &member.event_id, kind, member.decision.explained, world);
             }
@@ -171,6 +171,31 @@ fn verdict(episode: &Episode, is_explained: bool, joins: bool) -> VerdictKind {
         (true, _) => VerdictKind::Suspicious,
         (false, true) => VerdictKind::Explained,
         (false, false) => VerdictKind::Unexplained,
+    }
+}
+
+/// Accesses by quarter of an hour (every zone's days are made of whole ones): all, unexplained,
+/// suspicious.
+pub type Slots = BTreeMap<i64, [u64; 3]>;
+
+/// Microseconds of a slot.
+pub const SLOT: i64 = 15 * 60 * SECOND;
+
+pub(super) fn slot_row(slots: &mut Slots, row: &Access) {
+    if row.standing == Standing::Explained {
+        slots.entry(row.at.0.div_euclid(SLOT)).or_default()[0] += 1;
+    }
+}
+
+pub(super) fn slot_episode(slots: &mut Slots, episode: &Episode) {
+    for member in &episode.members {
+        let counts = slots.entry(member.row.at.0.div_euclid(SLOT)).or_default();
+        counts[0] += 1;
+        match verdict(episode, member.decision.explained.is_some(), member.decision.joins()) {
+            VerdictKind::Explained => {}
+            VerdictKind::Unexplained => counts[1] += 1,
+            VerdictKind::Suspicious => counts[2] += 1,
+        }
     }
 }
 

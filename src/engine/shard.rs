@@ -12,8 +12,15 @@ use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
 use super::episode::{Episode, Member};
 use super::horizon::Horizon;
-use super::output::{Output, Tally};
+use super::output::{Output, Slots, Tally, slot_episode, slot_row};
 use super::rules::Rules;
+
+/// What is reported of every access when it can change no more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Report {
+    pub(super) verdicts: bool,
+    pub(super) slots: bool,
+}
 
 /// What a shard needs to see while it works.
 #[derive(Clone, Copy)]
@@ -22,8 +29,7 @@ pub(super) struct World<'w> {
     pub(super) context: &'w Context,
     /// Silence after this is no feed gap.
     pub(super) input_end: Timestamp,
-    /// Whether each access's verdict is reported when it leaves the horizon.
-    pub(super) report_verdicts: bool,
+    pub(super) report: Report,
 }
 
 /// The state of one shard.
@@ -43,6 +49,7 @@ pub(super) struct Shard {
     timers: BinaryHeap<Reverse<(Timestamp, u32)>>,
     /// Counts of accesses that have left the horizon.
     pub(super) retired: Tally,
+    pub(super) slots: Slots,
     pub(super) out: Output,
     /// Episodes changed since the last commit.
     pub(super) dirty: BTreeSet<u32>,
@@ -199,6 +206,9 @@ impl Shard {
         if let Some(episode) = self.episodes[place as usize].take() {
             self.out.report(&episode, world);
             self.retired.add_episode(&episode);
+            if world.report.slots {
+                slot_episode(&mut self.slots, &episode);
+            }
             forget(&mut self.by_patient, episode.patient, place);
             forget(&mut self.by_user, episode.user, place);
         }
@@ -315,9 +325,13 @@ impl Shard {
     fn retire(&mut self, world: World<'_>) {
         let before = self.clock.minus(world.rules.engine.settle_window.micros());
         let (retired, out, scratch, clock) = (&mut self.retired, &mut self.out, &mut self.scratch, self.clock);
+        let slots = &mut self.slots;
         self.horizon.retire(before, |row, event_id| {
             retired.add_row(row);
-            if world.report_verdicts && row.standing == Standing::Explained {
+            if world.report.slots {
+                slot_row(slots, row);
+            }
+            if world.report.verdicts && row.standing == Standing::Explained {
                 out.report_explained(row, event_id, clock, world, scratch);
             }
         });
@@ -328,7 +342,11 @@ impl Shard {
         for episode in self.episodes.iter().flatten() {
             self.out.report(episode, world);
         }
-        if world.report_verdicts {
+        if world.report.slots {
+            self.horizon.rows().for_each(|(row, _)| slot_row(&mut self.slots, row));
+            self.episodes.iter().flatten().for_each(|episode| slot_episode(&mut self.slots, episode));
+        }
+        if world.report.verdicts {
             for (row, event_id) in self.horizon.rows().filter(|(row, _)| row.standing == Standing::Explained) {
                 self.out.report_explained(row, event_id, self.clock, world, &mut self.scratch);
             }

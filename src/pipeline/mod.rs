@@ -6,4 +6,6 @@
 
 pub mod clock;
 pub mod columnar;
+pub mod context;
+pub mod replay;
 pub mod take;

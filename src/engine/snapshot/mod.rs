@@ -193,12 +193,8 @@ impl Engine {
         self.journal.next = saved.meta.next_chunk;
         self.shards[0].retired = saved.meta.tally;
         self.distribute(rows, &held);
-        let world = World {
-            rules: &self.rules,
-            context: &self.context,
-            input_end: self.input_end,
-            report_verdicts: self.report_verdicts,
-        };
+        let world =
+            World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
         self.shards.iter_mut().for_each(|shard| shard.resume(decide_again, world));
         Ok(())
     }

@@ -1,0 +1,121 @@
+//! `chartsentry replay`: decide exported logs offline.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::style::Paint;
+use crate::cli;
+use crate::decode::time::{Written, read_instant};
+use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::replay::{Replay, replay};
+use crate::replay::summary::Summary;
+
+const EXAMPLE: &str = "\
+Example: a week's log against the context of the same time, with \"now\" fixed for repeatable files
+  chartsentry replay --context sample-logs/context --out result --as-of 2026-06-12T00:00:00Z sample-logs/access.csv
+
+Without --config the shipped policy holds (America/Los_Angeles, licensed in California). Result files
+already in --out are replaced. They hold ids of patients and staff: keep the folder as you keep charts.";
+
+/// Decide exported logs offline and write incidents, handoffs and a report
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLE)]
+pub struct ReplayArgs {
+    /// Configuration; without it the shipped settings hold
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory with workforce, patients, related_persons, relationships, shifts (.csv, .ndjson, .parquet; .gz and .zst too)
+    #[arg(long, value_name = "DIR")]
+    pub context: PathBuf,
+    /// Directory for the results; made with its parents
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Fix "now": facts recorded later are unknown, accesses later are rejects
+    #[arg(long, value_name = "T")]
+    pub as_of: Option<String>,
+    /// When the facility could first have reviewed these logs
+    #[arg(long, value_name = "T")]
+    pub available_at: Option<String>,
+    /// Also write verdicts.parquet: one row for each access
+    #[arg(long)]
+    pub verdicts: bool,
+    /// Access logs: files or globs in any accepted format
+    #[arg(required = true, value_name = "LOG")]
+    pub logs: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`replay`]; wrong usage for an instant that cannot be read.
+pub fn run(args: &ReplayArgs) -> Result<()> {
+    let config = cli::config(args.config.as_deref())?;
+    let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
+    let job = Replay {
+        context: args.context.clone(),
+        logs: args.logs.clone(),
+        out: args.out.clone(),
+        as_of: args.as_of.as_deref().map(|text| instant("--as-of", text, &zone)).transpose()?,
+        available_at: args.available_at.as_deref().map(|text| instant("--available-at", text, &zone)).transpose()?,
+        verdicts: args.verdicts,
+    };
+    let bar = progress_bar();
+    let summary = replay(&config, &job, &|what, read, all| {
+        bar.set_message(what);
+        bar.set_length(all.max(1));
+        bar.set_position(read);
+    });
+    bar.finish_and_clear();
+    tell(&summary?, &job, io::stderr().lock())
+}
+
+fn instant(flag: &str, text: &str, zone: &Zone) -> Result<Timestamp> {
+    match read_instant(text.trim()) {
+        Some(Written::Absolute(at)) => Ok(at),
+        Some(Written::Local(micros)) => {
+            let local = jiff::Timestamp::from_microsecond(micros)?.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+            Ok(zone.resolve(local).0)
+        }
+        None => {
+            Err(cli::Usage(format!("{flag}: \"{text}\" is not an instant: expected one such as 2026-06-12T00:00:00Z"))
+                .into())
+        }
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress_bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {percent:>3} %  {binary_bytes_per_sec}, {eta} left");
+    ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The outcome in a few lines.
+fn tell(summary: &Summary, job: &Replay, mut out: impl Write) -> Result<()> {
+    let paint = Paint::stderr();
+    let share = if summary.accesses == 0 { 0.0 } else { 100.0 * summary.explained as f64 / summary.accesses as f64 };
+    writeln!(out, "{:>12} accesses, {share:.2} % of them explained", summary.accesses)?;
+    writeln!(
+        out,
+        "{:>12} incidents ({} withdrawn)",
+        summary.incidents.total,
+        summary.incidents.by_status.get("withdrawn").unwrap_or(&0)
+    )?;
+    if summary.rejects.total > 0 {
+        writeln!(
+            out,
+            "{:>12} records could not be used: see {}",
+            summary.rejects.total,
+            job.out.join("quarantine.ndjson").display()
+        )?;
+    }
+    writeln!(out, "{:>12} events a second", summary.measured.events_per_second.round())?;
+    writeln!(out, "{} {}", paint.bold("read first:"), job.out.join("report.html").display())?;
+    Ok(())
+}

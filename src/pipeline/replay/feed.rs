@@ -1,0 +1,172 @@
+//! The logs of a replay as decoded intakes, in the order of the input, on all cores.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rayon::prelude::*;
+
+use crate::decode::{Counters, Decoder, Expect};
+use crate::engine::dictionary::Dictionary;
+use crate::engine::{Engine, Intake};
+use crate::model::reject::Reject;
+use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::columnar;
+use crate::pipeline::take::Taken;
+use crate::replay::parquet_scan::{self, ColumnBatch, ParquetScan};
+use crate::source::file::{Block, BlockReader, Piece, Progress, Sizes};
+
+/// A stretch of the input that one worker decodes.
+pub(super) enum Work {
+    Block(Block),
+    Batch {
+        batch: ColumnBatch,
+        file: Arc<str>,
+        file_number: usize,
+    },
+    Reject(Reject, crate::decode::Format, usize),
+    /// Columns of a Parquet file that mean nothing here, and how many rows it has.
+    Unknown(Vec<String>, u64),
+}
+
+impl Work {
+    fn file_number(&self) -> Option<usize> {
+        match self {
+            Self::Block(block) => Some(block.file_number),
+            Self::Batch { file_number, .. } | Self::Reject(_, _, file_number) => Some(*file_number),
+            Self::Unknown(..) => None,
+        }
+    }
+}
+
+/// What one stretch of the input held.
+pub(super) struct Decoded {
+    pub(super) intake: Intake,
+    pub(super) rejects: Vec<Reject>,
+}
+
+/// Reads ahead on a thread of its own and decodes on all cores.
+pub(super) struct Feed {
+    work: Receiver<Result<Work>>,
+    decoders: Vec<Decoder>,
+    zone: Zone,
+    as_of: Timestamp,
+    /// For each file: records that decoded, and records that did not.
+    pub(super) by_file: Vec<(u64, u64)>,
+    pub(super) progress: Progress,
+}
+
+impl Feed {
+    /// Starts reading `files`.
+    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp) -> Self {
+        let workers = rayon::current_num_threads();
+        let by_file = vec![(0, 0); files.len()];
+        let reader = BlockReader::new(files, Expect::Accesses, Sizes::default());
+        let progress = reader.progress();
+        let (send, work) = bounded(2 * workers);
+        std::thread::spawn(move || read_ahead(reader, workers, &send));
+        Self {
+            work,
+            decoders: vec![Decoder::new(zone.clone()); 2 * workers],
+            zone: zone.clone(),
+            as_of,
+            by_file,
+            progress,
+        }
+    }
+
+    /// The next stretches, decoded; empty at the end of the input.
+    pub(super) fn next(&mut self, engine: &Engine) -> Result<Vec<Decoded>> {
+        let group: Vec<Work> = self.work.iter().take(self.decoders.len()).collect::<Result<_>>()?;
+        let (zone, as_of, dictionary) = (&self.zone, self.as_of, &engine.context().dictionary);
+        let decode =
+            |(work, decoder): (&Work, &mut Decoder)| decode(work, decoder, zone, as_of, dictionary, engine.intake());
+        let decoded: Vec<Decoded> = group.par_iter().zip(&mut self.decoders).map(decode).collect();
+        for (work, decoded) in group.iter().zip(&decoded) {
+            if let Some(counts) = work.file_number().and_then(|number| self.by_file.get_mut(number)) {
+                counts.0 += decoded.intake.len() as u64;
+                counts.1 += decoded.rejects.len() as u64;
+            }
+        }
+        Ok(decoded)
+    }
+
+    /// What the decoders counted.
+    pub(super) fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        self.decoders.iter().for_each(|decoder| counters.add(&decoder.counters()));
+        counters
+    }
+}
+
+fn decode(
+    work: &Work,
+    decoder: &mut Decoder,
+    zone: &Zone,
+    as_of: Timestamp,
+    dictionary: &Dictionary,
+    intake: Intake,
+) -> Decoded {
+    let file = match work {
+        Work::Block(block) => block.file.clone(),
+        Work::Batch { file, .. } => file.clone(),
+        Work::Reject(..) | Work::Unknown(..) => "".into(),
+    };
+    let mut taken = Taken::new(dictionary, intake, as_of, file);
+    match work {
+        Work::Block(block) => decoder.chunk(&block.chunk(), &mut taken),
+        Work::Batch { batch, file, .. } => columnar::decode_accesses(batch, file, zone, decoder, &mut taken),
+        Work::Reject(reject, format, _) => decoder.source_reject(reject.clone(), *format, &mut taken),
+        Work::Unknown(names, rows) => decoder.unknown_columns(names.iter().map(String::as_str), *rows),
+    }
+    let (intake, rejects, _) = taken.into_parts();
+    Decoded { intake, rejects }
+}
+
+/// Sends the input piece by piece until it ends, fails, or nobody listens.
+fn read_ahead(reader: BlockReader, workers: usize, send: &Sender<Result<Work>>) {
+    let mut file_number = 0;
+    for piece in reader {
+        let sent = match piece {
+            Ok(Piece::Block(block)) => {
+                file_number = block.file_number;
+                send.send(Ok(Work::Block(block))).is_ok()
+            }
+            Ok(Piece::Reject(reject, layout)) => {
+                send.send(Ok(Work::Reject(reject, layout.format, file_number))).is_ok()
+            }
+            Ok(Piece::Columnar { path, file, file_number }) => send_columnar(&path, &file, file_number, workers, send),
+            Err(error) => {
+                let _ = send.send(Err(error.into()));
+                false
+            }
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+fn send_columnar(
+    path: &std::path::Path,
+    file: &Arc<str>,
+    file_number: usize,
+    workers: usize,
+    send: &Sender<Result<Work>>,
+) -> bool {
+    let scan = match ParquetScan::open(path, &parquet_scan::ACCESSES) {
+        Ok(scan) => scan,
+        Err(error) => {
+            let _ = send.send(Err(error));
+            return false;
+        }
+    };
+    let unknown = Work::Unknown(scan.unknown_columns().to_vec(), scan.rows());
+    let batches =
+        scan.batches(workers).map(|batch| batch.map(|batch| Work::Batch { batch, file: file.clone(), file_number }));
+    std::iter::once(Ok(unknown)).chain(batches).all(|work| {
+        let goes_on = work.is_ok();
+        send.send(work).is_ok() && goes_on
+    })
+}

@@ -1,0 +1,228 @@
+//! Re-lives logs: the same engine as the daemon's, fed from files as fast as they can be read.
+//!
+//! A log is believed to be in the order of time, but for the allowed lateness, and streamed. One that
+//! turns out not to be is sorted first, spilling to disk, and read again: sorted logs pay nothing.
+
+mod feed;
+mod results;
+mod sorted;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::breach::handoff::{Facility, RunIdentity, RunKind};
+use crate::config::{Config, policy_hash};
+use crate::decode::{Counters, Expect};
+use crate::engine::{Arrival, Engine};
+use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::{clock, context};
+use crate::replay::summary::Summary;
+use crate::source::file::paths;
+
+use feed::Feed;
+use results::{Results, Stamps};
+
+/// What to replay, and where to write.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    pub context: PathBuf,
+    /// Files or globs.
+    pub logs: Vec<String>,
+    pub out: PathBuf,
+    /// Fixes "now".
+    pub as_of: Option<Timestamp>,
+    /// When the facility could first have reviewed the log.
+    pub available_at: Option<Timestamp>,
+    pub verdicts: bool,
+}
+
+/// How far a replay is: what it does, bytes read, bytes in all.
+pub type Step<'s> = &'s dyn Fn(&'static str, u64, u64);
+
+/// A log that is not in the order of time.
+struct OutOfOrder;
+
+/// Runs a replay and writes its results.
+///
+/// # Errors
+/// A file that cannot be read or of which no record decodes, a policy that cannot be built, results
+/// that cannot be written; the message says which.
+pub fn replay(config: &Config, replay: &Replay, step: Step<'_>) -> Result<Summary> {
+    let started = clock::now();
+    let now = replay.as_of.unwrap_or(started);
+    let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
+    let files = paths(&replay.logs, Expect::Accesses)?;
+    match attempt(config, replay, &files, &zone, (started, now), false, step)? {
+        Ok(summary) => Ok(summary),
+        Err(OutOfOrder) => {
+            tracing::info!("the log is not in the order of time: sorting it first");
+            let sorted = attempt(config, replay, &files, &zone, (started, now), true, step)?;
+            sorted.map_err(|OutOfOrder| anyhow!("the sorted log is not in order: this is a fault of chartsentry"))
+        }
+    }
+}
+
+fn attempt(
+    config: &Config,
+    replay: &Replay,
+    files: &[PathBuf],
+    zone: &Zone,
+    (started, now): (Timestamp, Timestamp),
+    sort: bool,
+    step: Step<'_>,
+) -> Result<Result<Summary, OutOfOrder>> {
+    let mut engine = engine(config, replay.verdicts)?;
+    step("reading the context", 0, 0);
+    let loaded = context::load(&replay.context, zone, &mut engine)?;
+    for table in &loaded.missing {
+        tracing::warn!("{} has no table {table}: what rests on it is unknown", replay.context.display());
+    }
+    let mut results = Results::create(&replay.out, replay.verdicts, stamps(config, replay, files, zone, now)?)?;
+    loaded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
+    let read = if sort {
+        live_sorted(files, zone, now, replay, &mut engine, &mut results, step)?
+    } else {
+        match live_streamed(files, zone, now, config, &mut engine, &mut results, step)? {
+            Ok(read) => read,
+            Err(OutOfOrder) => return Ok(Err(OutOfOrder)),
+        }
+    };
+    refuse_unreadable(files, &read.by_file)?;
+    step("deciding what was pending", 0, 0);
+    results.take(&engine.finish(now))?;
+    let mut counters = read.counters;
+    counters.add(&loaded.counters);
+    tell_beyond_horizon(&engine, zone);
+    let seconds = (clock::now() - started) as f64 / 1e6;
+    let summary = results.finish(&engine, &counters, &config.policy.roles, config.facility.name.as_deref(), seconds)?;
+    Ok(Ok(summary))
+}
+
+/// What was read of the logs.
+struct Read {
+    counters: Counters,
+    by_file: Vec<(u64, u64)>,
+}
+
+fn engine(config: &Config, verdicts: bool) -> Result<Engine> {
+    let shards = rayon::current_num_threads();
+    let mut engine = Engine::new(&config.policy, shards).map_err(|errors| anyhow!("{}", errors.join("; ")))?;
+    engine.report_slots();
+    if verdicts {
+        engine.report_verdicts();
+    }
+    Ok(engine)
+}
+
+fn live_streamed(
+    files: &[PathBuf],
+    zone: &Zone,
+    now: Timestamp,
+    config: &Config,
+    engine: &mut Engine,
+    results: &mut Results,
+    step: Step<'_>,
+) -> Result<Result<Read, OutOfOrder>> {
+    let lateness = config.policy.engine.allowed_lateness.micros();
+    let mut feed = Feed::start(files.to_vec(), zone, now);
+    loop {
+        let group = feed.next(engine)?;
+        if group.is_empty() {
+            return Ok(Ok(Read { counters: feed.counters(), by_file: feed.by_file }));
+        }
+        for decoded in group {
+            decoded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
+            if decoded.intake.bounds().is_some_and(|(oldest, _)| oldest <= engine.clock()) {
+                return Ok(Err(OutOfOrder));
+            }
+            engine.push(decoded.intake);
+        }
+        results.take(&engine.advance(engine.newest().minus(lateness + 1)))?;
+        step("replaying", feed.progress.consumed(), feed.progress.total());
+    }
+}
+
+fn live_sorted(
+    files: &[PathBuf],
+    zone: &Zone,
+    now: Timestamp,
+    replay: &Replay,
+    engine: &mut Engine,
+    results: &mut Results,
+    step: Step<'_>,
+) -> Result<Read> {
+    let sorted = sorted::sort(files, zone, now, &replay.out, &|read, all| step("sorting", read, all))?;
+    sorted.rejects.iter().try_for_each(|reject| results.reject(reject))?;
+    for batch in sorted.batches {
+        let batch = batch?;
+        let mut intake = engine.intake();
+        for row in 0..batch.rows() {
+            intake.push(&engine.context().dictionary, &batch.event(row), Arrival::UNTOLD);
+        }
+        engine.push(intake);
+        results.take(&engine.advance(engine.newest().minus(1)))?;
+        step("replaying what was sorted", 0, 0);
+    }
+    Ok(Read { counters: sorted.counters, by_file: sorted.by_file })
+}
+
+fn refuse_unreadable(files: &[PathBuf], by_file: &[(u64, u64)]) -> Result<()> {
+    for (file, (accesses, rejects)) in files.iter().zip(by_file) {
+        if *accesses == 0 && *rejects > 0 {
+            bail!(
+                "{}: none of its {rejects} records decodes as an access; see their reasons with `chartsentry inspect`",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn tell_beyond_horizon(engine: &Engine, zone: &Zone) {
+    let beyond = engine.tally().beyond_horizon;
+    if let Some(oldest) = beyond.oldest {
+        tracing::info!(
+            facts = beyond.facts,
+            "records were entered after the accesses that they concern had settled; only incidents were decided again. \
+             To decide every access with them, replay from {}",
+            zone.date(oldest)
+        );
+    }
+}
+
+fn stamps(config: &Config, replay: &Replay, files: &[PathBuf], zone: &Zone, now: Timestamp) -> Result<Stamps> {
+    let hash = policy_hash(&config.policy);
+    let run = RunIdentity {
+        run_id: run_id(replay, files, &hash)?,
+        policy_hash: hash,
+        run_kind: RunKind::Replay,
+        clock_fixed: replay.as_of.is_some(),
+    };
+    let facility = Facility {
+        zone: zone.clone(),
+        california: config.facility.licensed_in_california,
+        log_review_interval_days: config.facility.log_review_interval_days,
+    };
+    Ok(Stamps { now, available_at: replay.available_at, run, facility })
+}
+
+/// A hash of the names and sizes of the input, the policy and as-of.
+fn run_id(replay: &Replay, files: &[PathBuf], policy_hash: &str) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut context: Vec<PathBuf> = std::fs::read_dir(&replay.context)
+        .with_context(|| format!("cannot read {}", replay.context.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    context.sort();
+    for path in context.iter().chain(files) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        hasher.update(format!("{name}\0{size}\0"));
+    }
+    hasher.update(policy_hash);
+    hasher.update(replay.as_of.map_or_else(String::new, |at| at.to_string()));
+    Ok(HEXLOWER.encode(&hasher.finalize()[..16]))
+}
