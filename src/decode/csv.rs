@@ -11,7 +11,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
+
+use super::scan::{all_commas, find, find_either};
 
 /// How far from its start a record with quoted line ends may reach.
 pub const QUOTED_LIMIT: usize = 1 << 20;
@@ -65,14 +67,20 @@ pub struct Record {
 /// Reads the record at `start` into `cells`. The text must reach to the end of the record or of
 /// the input, or hold [`QUOTED_LIMIT`] bytes more.
 pub fn read_record(bytes: &[u8], start: usize, columns: usize, cells: &mut Vec<Cell>) -> Record {
-    let first = line(bytes, start);
     cells.clear();
-    match read_cells(bytes, start, cells) {
-        Ok((end, next)) if cells.len() == columns => Record { end, next, broken: None },
-        Ok((_, next)) if next == first.next => Record { broken: Some(Broken::CellCount(cells.len())), ..first },
-        Ok(_) => Record { broken: Some(Broken::UnclosedQuote), ..first },
-        Err(broken) => Record { broken: Some(broken), ..first },
+    let result = read_cells(bytes, start, cells);
+    if let Ok((end, next)) = result
+        && cells.len() == columns
+    {
+        return Record { end, next, broken: None };
     }
+    let first = line(bytes, start);
+    let broken = match result {
+        Ok((_, next)) if next == first.next => Broken::CellCount(cells.len()),
+        Ok(_) => Broken::UnclosedQuote,
+        Err(broken) => broken,
+    };
+    Record { broken: Some(broken), ..first }
 }
 
 /// The line at `start`.
@@ -98,7 +106,7 @@ fn read_cells(bytes: &[u8], start: usize, cells: &mut Vec<Cell>) -> Result<(usiz
             Some(b'"') => quoted_cell(bytes, start, at)?,
             _ => {
                 let rest = &bytes[at..];
-                let length = memchr::memchr2(b',', b'\n', rest).unwrap_or(rest.len());
+                let length = find_either(rest, b',', b'\n').unwrap_or(rest.len());
                 let after = at + length;
                 let is_last = bytes.get(after) != Some(&b',');
                 let end = if is_last { without_return(bytes, at, after) } else { after };
@@ -132,7 +140,7 @@ fn closing_quote(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let mut is_escaped = false;
     let mut from = at + 1;
     loop {
-        let quote = from + memchr(b'"', bytes.get(from..)?)?;
+        let quote = from + find(bytes.get(from..)?, b'"')?;
         if bytes.get(quote + 1) != Some(&b'"') {
             return Some((quote, is_escaped));
         }
@@ -151,26 +159,16 @@ pub fn last_record_end(bytes: &[u8], columns: usize) -> usize {
     while let Some(length) = memchr(b'"', &bytes[settled..]) {
         let quote = settled + length;
         let start = memrchr(b'\n', &bytes[settled..quote]).map_or(settled, |at| settled + at + 1);
-        if !is_decided(bytes, start, &mut cells) {
+        let record = read_record(bytes, start, columns, &mut cells);
+        // More text may lengthen the last line, or close a quote within the limit.
+        let is_last = record.next == bytes.len() && bytes.last() != Some(&b'\n');
+        let may_close = record.broken == Some(Broken::UnclosedQuote) && start + QUOTED_LIMIT > bytes.len();
+        if is_last || may_close {
             return start;
         }
-        settled = read_record(bytes, start, columns, &mut cells).next;
+        settled = record.next;
     }
     memrchr(b'\n', &bytes[settled..]).map_or(settled, |at| settled + at + 1)
-}
-
-/// Whether more text after `bytes` could not change how the record at `start` is read.
-fn is_decided(bytes: &[u8], start: usize, cells: &mut Vec<Cell>) -> bool {
-    if memchr(b'\n', &bytes[start..]).is_none() {
-        return false;
-    }
-    cells.clear();
-    match read_cells(bytes, start, cells) {
-        // A record that runs to the end of the text may go on there.
-        Ok((_, next)) => next < bytes.len() || bytes.last() == Some(&b'\n'),
-        Err(Broken::UnclosedQuote) => start + QUOTED_LIMIT <= bytes.len(),
-        Err(_) => true,
-    }
 }
 
 /// Splits a line without quotes; `false` when it has not exactly as many cells as `slots`.
@@ -179,13 +177,14 @@ fn is_decided(bytes: &[u8], start: usize, cells: &mut Vec<Cell>) -> bool {
 pub fn split_plain<'a>(line: &'a str, slots: &[u8], row: &mut [&'a str]) -> bool {
     let mut start = 0;
     let mut column = 0;
-    for comma in memchr_iter(b',', line.as_bytes()) {
+    let has_room = all_commas(line.as_bytes(), |comma| {
         let Some(slot) = slots.get(column) else { return false };
         row[*slot as usize] = &line[start..comma];
         start = comma + 1;
         column += 1;
-    }
-    if column + 1 != slots.len() {
+        true
+    });
+    if !has_room || column + 1 != slots.len() {
         return false;
     }
     row[slots[column] as usize] = &line[start..];
