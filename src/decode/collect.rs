@@ -32,11 +32,11 @@ impl DecodeSink for Collected {
 /// The event with its own copies of its texts.
 #[must_use]
 pub fn owned(event: &AccessEvent<'_>) -> AccessEvent<'static> {
-    fn keep(text: &Cow<'_, str>) -> Cow<'static, str> {
-        Cow::Owned(text.clone().into_owned())
+    fn keep(text: &str) -> Cow<'static, str> {
+        Cow::Owned(text.to_owned())
     }
     fn keep_some(text: &Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
-        text.as_ref().map(keep)
+        text.as_deref().map(keep)
     }
     AccessEvent {
         event_id: keep(&event.event_id),

@@ -11,7 +11,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
+
+use super::scan::{all_commas, find, find_either};
 
 /// How far from its start a record with quoted line ends may reach.
 pub const QUOTED_LIMIT: usize = 1 << 20;
@@ -104,7 +106,7 @@ fn read_cells(bytes: &[u8], start: usize, cells: &mut Vec<Cell>) -> Result<(usiz
             Some(b'"') => quoted_cell(bytes, start, at)?,
             _ => {
                 let rest = &bytes[at..];
-                let length = memchr::memchr2(b',', b'\n', rest).unwrap_or(rest.len());
+                let length = find_either(rest, b',', b'\n').unwrap_or(rest.len());
                 let after = at + length;
                 let is_last = bytes.get(after) != Some(&b',');
                 let end = if is_last { without_return(bytes, at, after) } else { after };
@@ -138,7 +140,7 @@ fn closing_quote(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let mut is_escaped = false;
     let mut from = at + 1;
     loop {
-        let quote = from + memchr(b'"', bytes.get(from..)?)?;
+        let quote = from + find(bytes.get(from..)?, b'"')?;
         if bytes.get(quote + 1) != Some(&b'"') {
             return Some((quote, is_escaped));
         }
@@ -175,13 +177,14 @@ pub fn last_record_end(bytes: &[u8], columns: usize) -> usize {
 pub fn split_plain<'a>(line: &'a str, slots: &[u8], row: &mut [&'a str]) -> bool {
     let mut start = 0;
     let mut column = 0;
-    for comma in memchr_iter(b',', line.as_bytes()) {
+    let has_room = all_commas(line.as_bytes(), |comma| {
         let Some(slot) = slots.get(column) else { return false };
         row[*slot as usize] = &line[start..comma];
         start = comma + 1;
         column += 1;
-    }
-    if column + 1 != slots.len() {
+        true
+    });
+    if !has_room || column + 1 != slots.len() {
         return false;
     }
     row[slots[column] as usize] = &line[start..];

@@ -216,12 +216,12 @@ fn csv_kind(names: &[String], expect: Expect) -> Result<Option<Table>, FormatErr
 /// The table that has most of these columns, all that it requires, and more of them than the access
 /// log has.
 fn best_table(names: &[String]) -> Option<Table> {
-    let has = |column: &&str| names.iter().any(|name| name == column);
+    let has = |column: &str| names.iter().any(|name| name == column);
     let known = |columns: &[&str]| columns.iter().filter(|column| has(column)).count();
     let of_access = known(&canonical::FIELDS);
     Table::ALL
         .into_iter()
-        .filter(|table| table.required().iter().all(|column| has(&column)) && known(table.columns()) > of_access)
+        .filter(|table| table.required().iter().all(|column| has(column)) && known(table.columns()) > of_access)
         .max_by_key(|table| (known(table.columns()), std::cmp::Reverse(*table)))
 }
 

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 use serde::de::IgnoredAny;
 
+use super::scan::string_stop;
+
 /// A member's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -27,8 +29,6 @@ pub struct Members<'a> {
     text: &'a str,
     at: usize,
     is_first: bool,
-    /// A control character stands somewhere in the text; in a string it is an error.
-    has_control: bool,
 }
 
 impl<'a> Members<'a> {
@@ -41,8 +41,7 @@ impl<'a> Members<'a> {
         if text.as_bytes().get(at) != Some(&b'{') {
             return Err(Broken);
         }
-        let has_control = text.as_bytes().iter().fold(false, |found, byte| found | (*byte < b' '));
-        Ok(Self { text, at: at + 1, is_first: true, has_control })
+        Ok(Self { text, at: at + 1, is_first: true })
     }
 
     /// The next member, or `None` after the last.
@@ -93,15 +92,10 @@ impl<'a> Members<'a> {
         if bytes.get(self.at) != Some(&b'"') {
             return Err(Broken);
         }
-        let stop = start + memchr2(b'"', b'\\', &bytes[start..]).ok_or(Broken)?;
+        let stop = start + string_stop(&bytes[start..]).ok_or(Broken)?;
         if bytes[stop] == b'"' {
             self.at = stop + 1;
-            let text = &self.text[start..stop];
-            return if self.has_control && text.bytes().any(|byte| byte < b' ') {
-                Err(Broken)
-            } else {
-                Ok(Cow::Borrowed(text))
-            };
+            return Ok(Cow::Borrowed(&self.text[start..stop]));
         }
         let end = string_end(bytes, self.at).ok_or(Broken)?;
         let text = serde_json::from_str::<String>(&self.text[self.at..end]).map_err(|_| Broken)?;

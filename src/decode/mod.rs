@@ -17,6 +17,7 @@ pub mod fhir;
 pub mod format;
 pub mod json;
 mod rows;
+mod scan;
 pub mod time;
 
 use std::borrow::Cow;

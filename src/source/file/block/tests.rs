@@ -95,7 +95,7 @@ fn a_stream_that_is_cut_off_gives_what_is_whole_and_one_reject() {
     // Only the check sum at the end is missing.
     let (found, _) = read(file(&gz[..gz.len() - 4]).path(), Sizes::default());
     assert_eq!((found.accesses.len(), found.rejects.len()), (50_000, 1));
-    let mut damaged = gz.clone();
+    let mut damaged = gz;
     let middle = damaged.len() / 2;
     damaged[middle..middle + 40].fill(0xff);
     let (found, _) = read(file(&damaged).path(), Sizes::default());
