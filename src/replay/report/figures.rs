@@ -45,7 +45,7 @@ impl DetectionFigures {
             let detectors = detectors(&by_detector(scan(path)?)?)?;
             let mut figures = Self { detectors, ..Self::default() };
             for (slot, rows) in slots(&by_slot(scan(path)?)?)? {
-                let local = zone.datetime(Timestamp(slot.saturating_mul(SLOT)));
+                let local = zone.datetime(Timestamp(slot));
                 *figures.by_day.entry(local.date()).or_default() += rows;
                 if let Some(hour) = usize::try_from(local.hour()).ok().and_then(|hour| figures.by_hour.get_mut(hour)) {
                     *hour += rows;
@@ -75,7 +75,8 @@ fn by_detector(detections: LazyFrame) -> Result<DataFrame> {
 }
 
 fn by_slot(detections: LazyFrame) -> Result<DataFrame> {
-    let slot = col("occurred_at").cast(DataType::Int64).floor_div(lit(SLOT)).alias("slot");
+    let at = col("occurred_at").cast(DataType::Int64);
+    let slot = (at.clone() - at % lit(SLOT)).alias("slot");
     let held = detections.filter(col("incident_id").is_not_null());
     Ok(held.group_by([slot]).agg([len().cast(DataType::UInt64).alias("rows")]).collect()?)
 }
