@@ -319,8 +319,11 @@ fn incidents_stand_by_severity_then_score_with_withdrawn_ones_last() {
     assert!(html.contains("17 people opened the chart of 70001213"));
     assert!(html.contains("70010011 and 29 others"));
     assert!(html.contains("Jun 2, 2026, 14:14 to Jun 5, 2026, 14:14"));
-    assert!(html.contains("Jun 29, 2026 <small>passed 7 days ago</small>"), "CDPH deadline of the first");
-    assert!(html.contains("7 incidents ask for a person’s decision"));
+    assert!(
+        html.contains("<b>Jun 29, 2026</b><small class=\"is-critical\">passed 7 days ago</small>"),
+        "CDPH deadline of the first"
+    );
+    assert!(html.contains("7 incidents ask for a person’s decision: 103 accesses, by 23 people."));
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn damaged_files_are_errors() {
         assert!(error(&path, &ACCESSES).contains("table.parquet"));
     }
     // The footer is whole, the pages are not.
-    let mut hollow = bytes.clone();
+    let mut hollow = bytes;
     hollow[4..60].fill(0xff);
     std::fs::write(&path, &hollow).unwrap();
     let mut batches = ParquetScan::open(&path, &ACCESSES).unwrap().batches(1);

@@ -224,7 +224,7 @@ fn marks(bucket: &Bucket, x: f64) -> Vec<Mark> {
     let rows = Severity::ALL.into_iter().rev().zip(0_u64..);
     rows.filter_map(|(severity, row)| {
         let incidents = bucket.incidents[severity as usize];
-        let radius = (2.6 + units(incidents).ln()).min(6.0);
+        let radius = (3.4 + units(incidents).ln()).min(6.0);
         (incidents > 0).then(|| Mark {
             x: px(x),
             y: px(MARKS_TOP + MARK_ROW * units(row)),
@@ -235,29 +235,25 @@ fn marks(bucket: &Bucket, x: f64) -> Vec<Mark> {
     .collect()
 }
 
-/// A label where a month begins, or a year when columns are months, as long as they do not touch.
+/// A label where a month begins, or where a week begins in a short period, as long as they do not
+/// touch.
 fn labels(step: Step, buckets: &BTreeMap<Date, Bucket>, pitch: f64) -> Vec<Label> {
+    let is_short = step == Step::Day && buckets.len() <= 45;
+    let (grouping, form) = if is_short { (Step::Week, "%b %-d") } else { (Step::Month, "%b %Y") };
     let mut labels: Vec<Label> = Vec::new();
     let mut free_from = f64::MIN;
-    let mut seen = None;
+    let mut labelled = None;
     for (start, place) in buckets.keys().zip(0_u64..) {
-        let few = step == Step::Day && buckets.len() <= 45;
-        let group = if few { (start.year(), start.month(), step_of(*start)) } else { (start.year(), start.month(), 0) };
+        let group = grouping.start(*start);
         let x = LEFT + pitch * units(place);
-        if seen == Some(group) || x < free_from || x > RIGHT - 30.0 {
+        if labelled == Some(group) || x < free_from || x > RIGHT - 30.0 {
             continue;
         }
-        seen = Some(group);
+        labelled = Some(group);
         free_from = x + 64.0;
-        let text = if few { start.strftime("%b %-d") } else { start.strftime("%b %Y") };
-        labels.push(Label { x: px(x), text: text.to_string() });
+        labels.push(Label { x: px(x), text: start.strftime(form).to_string() });
     }
     labels
-}
-
-/// The Monday by which days of a short period are labelled.
-fn step_of(date: Date) -> i8 {
-    Step::Week.start(date).day()
 }
 
 impl Panel {
@@ -276,17 +272,21 @@ impl Bar {
     }
 }
 
-/// The smallest of 1, 2, 5, 10, 20 ... that is not below `most`.
+/// The smallest round number that is not below `most`, so that bars use most of their height.
 fn scale(most: u64) -> u64 {
+    const SMALL: [u64; 8] = [1, 2, 3, 4, 5, 6, 8, 10];
+    const LARGE: [u64; 10] = [12, 15, 20, 25, 30, 40, 50, 60, 80, 100];
     let mut power = 1_u64;
+    let mut steps = SMALL.as_slice();
     loop {
-        for step in [1, 2, 5] {
-            let top = power.saturating_mul(step);
-            if top >= most || top == u64::MAX {
-                return top;
-            }
+        let mut tops = steps.iter().map(|step| power.saturating_mul(*step));
+        if let Some(top) = tops.find(|top| *top >= most) {
+            return top;
         }
-        power = power.saturating_mul(10);
+        if steps.len() == LARGE.len() {
+            power = power.saturating_mul(10);
+        }
+        steps = &LARGE;
     }
 }
 
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn scales_are_round_and_hold_the_largest_value() {
-        for (most, top) in [(0, 1), (1, 1), (3, 5), (10, 10), (11, 20), (4_800_000, 5_000_000)] {
+        for (most, top) in [(0, 1), (1, 1), (7, 8), (10, 10), (11, 12), (101, 120), (4_800_000, 5_000_000)] {
             assert_eq!(scale(most), top);
         }
         assert_eq!(scale(u64::MAX), u64::MAX);

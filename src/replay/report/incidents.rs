@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::chart::stands;
-use super::words::{basis, counted, day, listed, period, score, weight};
+use super::words::{basis, count, counted, day, listed, period, score, weight};
 use super::{HandoffView, ReportInput, TOLD_IN_FULL};
 use crate::model::incident::{Contribution, Incident, IncidentKind, Status};
 
@@ -35,6 +35,7 @@ pub(super) struct Told {
     status_class: &'static str,
     marks: Vec<&'static str>,
     facts: Vec<Fact>,
+    days: Vec<Fact>,
     evidence: Vec<Evidence>,
     sum: String,
     degraded: Vec<String>,
@@ -45,6 +46,7 @@ struct Fact {
     name: &'static str,
     text: String,
     note: String,
+    has_passed: bool,
 }
 
 /// One weight with its bar.
@@ -115,6 +117,7 @@ impl Told {
             status_class: incident.status.name(),
             marks: handoff.map_or_else(Vec::new, marks),
             facts: facts(incident, handoff, input),
+            days: handoff.map_or_else(Vec::new, |handoff| days(handoff, input)),
             evidence: evidence(incident),
             sum: weight(sum),
             degraded: incident.degraded.clone(),
@@ -163,13 +166,13 @@ fn marks(handoff: &HandoffView) -> Vec<&'static str> {
     let marks = [
         (handoff.printed_or_exported, "printed or exported"),
         (handoff.is_policy_matter, "own record: a policy matter"),
-        (handoff.diligence_question, "lay unreviewed: diligence question"),
+        (handoff.diligence_question, "unreviewed for longer than the review interval"),
     ];
     marks.into_iter().filter_map(|(applies, mark)| applies.then_some(mark)).collect()
 }
 
 fn facts(incident: &Incident, handoff: Option<&HandoffView>, input: &ReportInput<'_>) -> Vec<Fact> {
-    let fact = |name, text: String| Fact { name, text, note: String::new() };
+    let fact = |name, text: String| Fact { name, text, note: String::new(), has_passed: false };
     let mut facts = Vec::new();
     match (&incident.user_id, handoff) {
         (Some(user), _) => facts.push(fact("User", user.clone())),
@@ -180,23 +183,25 @@ fn facts(incident: &Incident, handoff: Option<&HandoffView>, input: &ReportInput
     }
     let patients = if incident.patient_ids.len() == 1 { "Patient" } else { "Patients" };
     facts.push(fact(patients, ids(&incident.patient_ids)));
-    facts.push(fact("Accesses", counted(incident.access_count, "access", "accesses")));
+    facts.push(fact("Accesses", count(incident.access_count)));
     facts.push(fact("When", period(incident.occurred_first, incident.occurred_last, input.zone)));
     let Some(handoff) = handoff else { return facts };
     if !handoff.actions.is_empty() {
         facts.push(fact("Actions", listed(&handoff.actions.iter().cloned().collect::<Vec<_>>())));
     }
     if !handoff.resources.is_empty() {
-        facts.push(fact("Parts opened", listed(&handoff.resources.iter().cloned().collect::<Vec<_>>())));
-    }
-    if let Some(business_day) = handoff.business_day {
-        facts.push(fact("Detected, business day", day(business_day)));
-    }
-    let today = input.zone.date(input.as_of);
-    for (name, deadline) in handoff.deadlines() {
-        facts.push(Fact { name, text: day(deadline), note: distance(today, deadline) });
+        facts.push(fact("Parts", listed(&handoff.resources.iter().cloned().collect::<Vec<_>>())));
     }
     facts
+}
+
+/// The days that count if the incident is a breach.
+fn days(handoff: &HandoffView, input: &ReportInput<'_>) -> Vec<Fact> {
+    let today = input.zone.date(input.as_of);
+    let fact = |name, date, note, has_passed| Fact { name, text: day(date), note, has_passed };
+    let detected = handoff.business_day.map(|date| fact("Detected", date, "business day".to_owned(), false));
+    let deadlines = handoff.deadlines().map(|(name, date)| fact(name, date, distance(today, date), date < today));
+    detected.into_iter().chain(deadlines).collect()
 }
 
 /// How far a deadline is from the run's "now".

@@ -11,7 +11,7 @@ use super::incidents::{self, Group, distance};
 use super::quality::{self, Remark};
 use super::words::{count, counted, day, listed, moment, share};
 use super::{ReportInput, TOLD_IN_FULL};
-use crate::model::incident::{Incident, Severity, Status};
+use crate::model::incident::{Incident, IncidentKind, Severity, Status};
 
 /// Busiest days that are listed.
 const BUSIEST_DAYS: usize = 5;
@@ -28,6 +28,7 @@ pub(super) struct View<'a> {
     lead: Vec<String>,
     tiles: Vec<Tile>,
     severities: Vec<SeverityCount>,
+    kinds: Vec<(&'static str, String)>,
     deadlines: Vec<Deadline>,
     coverage: Vec<Part>,
     timeline: Option<Timeline>,
@@ -98,6 +99,7 @@ impl<'a> View<'a> {
             lead: lead(input),
             tiles: tiles(input),
             severities: severities(input),
+            kinds: kinds(input),
             deadlines: deadlines(input),
             coverage: coverage::parts(input.summary),
             timeline: Timeline::new(input),
@@ -131,8 +133,7 @@ fn lead(input: &ReportInput<'_>) -> Vec<String> {
     let mut sentences = vec![if incidents == 0 {
         "No incident asks for a person’s decision.".to_owned()
     } else {
-        let people: BTreeSet<&str> = standing(input).filter_map(|incident| incident.user_id.as_deref()).collect();
-        let by = match people.len() as u64 {
+        let by = match people(input).len() as u64 {
             0 => String::new(),
             people => format!(", by {}", counted(people, "person", "people")),
         };
@@ -154,19 +155,31 @@ fn lead(input: &ReportInput<'_>) -> Vec<String> {
     sentences
 }
 
+/// Everyone whose accesses belong to a standing incident.
+fn people<'a>(input: &ReportInput<'a>) -> BTreeSet<&'a str> {
+    let mut people = BTreeSet::new();
+    for incident in standing(input) {
+        people.extend(incident.user_id.as_deref());
+        let handoff = input.handoffs.get(&incident.incident_id);
+        people.extend(handoff.into_iter().flat_map(|handoff| handoff.users.iter().map(String::as_str)));
+    }
+    people
+}
+
 /// What is not settled, and what was set aside.
 fn provisional(input: &ReportInput<'_>) -> Option<String> {
     let of = |status| input.incidents.iter().filter(|incident| incident.status == status).count() as u64;
     let parts: Vec<String> = [
-        (of(Status::Provisional), "may still be explained by records that come late"),
-        (of(Status::Withdrawn), "withdrawn because a later record explains it"),
+        (of(Status::Provisional), "provisional"),
+        (of(Status::Withdrawn), "withdrawn"),
         (of(Status::Merged), "merged into another"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
     .map(|(number, what)| format!("{} {what}", count(number)))
     .collect();
-    (!parts.is_empty()).then(|| format!("Of the incidents, {}.", listed(&parts)))
+    let all = counted(input.incidents.len() as u64, "incident", "incidents");
+    (!parts.is_empty()).then(|| format!("{all} in all, among them {}.", listed(&parts)))
 }
 
 fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
@@ -185,6 +198,21 @@ fn severities(input: &ReportInput<'_>) -> Vec<SeverityCount> {
     let of = |severity| standing(input).filter(|incident| incident.severity == severity).count() as u64;
     let severities = Severity::ALL.into_iter().rev();
     severities.map(|severity| SeverityCount { severity: severity.name(), count: count(of(severity)) }).collect()
+}
+
+/// Standing incidents by kind, in the words of the page; kinds that did not occur are left out.
+fn kinds(input: &ReportInput<'_>) -> Vec<(&'static str, String)> {
+    [
+        (IncidentKind::Pair, "One person, one patient"),
+        (IncidentKind::UserBurst, "One person, many patients in a short time"),
+        (IncidentKind::PatientBurst, "Many people, one patient"),
+        (IncidentKind::Serial, "One person, small looks that add up"),
+    ]
+    .into_iter()
+    .map(|(kind, words)| (words, standing(input).filter(|incident| incident.kind == kind).count() as u64))
+    .filter(|(_, number)| *number > 0)
+    .map(|(words, number)| (words, count(number)))
+    .collect()
 }
 
 fn deadlines(input: &ReportInput<'_>) -> Vec<Deadline> {
