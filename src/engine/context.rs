@@ -13,7 +13,7 @@ use crate::model::context::{
 };
 use crate::model::time::Timestamp;
 
-use super::dictionary::{Dictionary, Interner, NONE, department_key};
+use super::dictionary::{Dictionary, Interner, NONE};
 use super::feeds::{Feeds, Outage};
 use super::matching::{address, surname};
 use super::people::{Chart, Member, Versions};
@@ -65,6 +65,27 @@ enum Slot {
     Outage,
 }
 
+/// The slots of one record: nearly every record has one.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    first: Option<Slot>,
+    others: Vec<Slot>,
+}
+
+impl Slots {
+    fn insert(&mut self, slot: Slot) {
+        if self.first.is_none() {
+            self.first = Some(slot);
+        } else if self.iter().all(|old| old != slot) {
+            self.others.push(slot);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Slot> {
+        self.first.into_iter().chain(self.others.iter().copied())
+    }
+}
+
 /// All reference data.
 #[derive(Debug)]
 pub struct Context {
@@ -78,7 +99,7 @@ pub struct Context {
     ties: Vec<TieList>,
     rosters: Vec<Roster>,
     keys: Interner,
-    slots: Vec<Vec<Slot>>,
+    slots: Vec<Slots>,
     /// Id text of a relationship record, where it is not its key.
     record_ids: HashMap<u32, Box<str>, FxBuildHasher>,
     surname_keys: Interner,
@@ -175,7 +196,7 @@ impl Context {
     /// The id of a relationship record, as its source wrote it.
     #[must_use]
     pub fn record_id(&self, record: u32) -> &str {
-        self.record_ids.get(&record).map_or_else(|| self.keys.text(record), |id| id)
+        self.record_ids.get(&record).map_or_else(|| id_in(self.keys.text(record)), |id| id)
     }
 
     /// The key of a record.
@@ -187,7 +208,7 @@ impl Context {
     pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
         let record = self.keys.intern(key);
         if self.slots.len() <= record as usize {
-            self.slots.resize_with(record as usize + 1, Vec::new);
+            self.slots.resize_with(record as usize + 1, Slots::default);
         }
         record
     }
@@ -290,7 +311,7 @@ impl Context {
         let known_to = self.supersede(record, known_from).min(withdrawn_at);
         let tie =
             Tie::new(relationship.kind, holder, record, author, relationship.starts_at, ends, known_from, known_to);
-        if key != relationship.relationship_id {
+        if id_in(key) != relationship.relationship_id {
             self.record_ids.insert(record, relationship.relationship_id.as_str().into());
         }
         self.insert_tie(patient, tie);
@@ -302,7 +323,7 @@ impl Context {
 
     fn insert_tie(&mut self, patient: u32, tie: Tie) {
         let (keys, ids) = (&self.keys, &self.record_ids);
-        let id = |record: u32| ids.get(&record).map_or_else(|| keys.text(record), |id| id);
+        let id = |record: u32| ids.get(&record).map_or_else(|| id_in(keys.text(record)), |id| id);
         let comes_before =
             |old: &Tie| old.starts < tie.starts || (old.starts == tie.starts && id(old.record) <= id(tie.record));
         grown(&mut self.ties, patient).insert(tie, comes_before);
@@ -312,8 +333,8 @@ impl Context {
     /// a newer one ends it.
     fn supersede(&mut self, record: u32, known_from: Timestamp) -> Timestamp {
         let mut known_to = Timestamp::MAX;
-        for slot in &self.slots[record as usize] {
-            let &Slot::Tie(patient) = slot else { continue };
+        for slot in self.slots[record as usize].iter() {
+            let Slot::Tie(patient) = slot else { continue };
             for tie in self.ties[patient as usize].of_record_mut(record) {
                 if tie.known_from > known_from {
                     known_to = known_to.min(tie.known_from);
@@ -343,8 +364,8 @@ impl Context {
     }
 
     fn withdraw_turns(&mut self, record: u32, at: Timestamp) {
-        for slot in &self.slots[record as usize] {
-            let &Slot::Turn(user) = slot else { continue };
+        for slot in self.slots[record as usize].iter() {
+            let Slot::Turn(user) = slot else { continue };
             for turn in self.rosters[user as usize].of_record_mut(record) {
                 turn.known_to = turn.known_to.min(at);
                 self.touches.push(Touch {
@@ -371,7 +392,7 @@ impl Context {
     }
 
     fn withdraw(&mut self, record: u32, at: Timestamp) {
-        for slot in self.slots[record as usize].clone() {
+        for slot in self.slots[record as usize].clone().iter() {
             match slot {
                 Slot::Member(user) => {
                     self.members[user as usize].withdraw(at);
@@ -395,10 +416,7 @@ impl Context {
     }
 
     fn remember(&mut self, record: u32, slot: Slot) {
-        let slots = &mut self.slots[record as usize];
-        if !slots.contains(&slot) {
-            slots.push(slot);
-        }
+        self.slots[record as usize].insert(slot);
     }
 
     fn touch_always(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, target: Target) {
@@ -413,7 +431,7 @@ impl Context {
     }
 
     fn intern_department(&mut self, name: Option<&str>) -> u32 {
-        name.map_or(NONE, |name| self.dictionary.departments.intern(&department_key(name)))
+        name.map_or(NONE, |name| self.dictionary.intern_department(name))
     }
 
     fn intern_surnames(&mut self, family_name: Option<&str>, previous: &[String]) -> Box<[u32]> {
@@ -427,6 +445,11 @@ impl Context {
         let key = street.zip(postal_code).and_then(|(street, postal_code)| address::key(street, postal_code));
         key.map_or(NONE, |key| self.dwelling_keys.intern(&key))
     }
+}
+
+/// The id that a key most often holds: what follows the name of its table or topic.
+fn id_in(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(_, id)| id)
 }
 
 /// From when until when a record is known.

@@ -20,28 +20,54 @@ pub fn hash_text(text: &str) -> u64 {
 /// Texts by number and numbers by text.
 #[derive(Debug, Default)]
 pub struct Interner {
-    table: HashTable<u32>,
-    ends: Vec<u64>,
+    table: HashTable<Slot>,
+    spans: Vec<Span>,
     text: String,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u64,
+    length: u32,
+}
+
+/// What the table needs to know a text by itself, so that a look-up touches the table and the text and
+/// nothing between.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    index: u32,
+    span: Span,
+}
+
+/// Half of a hash is kept; this is the whole that the table is built with.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Interner {
     /// How many texts are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
 
     /// Whether no text is known yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.spans.is_empty()
     }
 
     /// The text of a number; empty for [`NONE`] and numbers never given out.
     #[must_use]
     pub fn text(&self, index: u32) -> &str {
-        text_at(&self.ends, &self.text, index)
+        self.spans.get(index as usize).map_or("", |span| self.at(*span))
+    }
+
+    fn at(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        &self.text[start..start + span.length as usize]
     }
 
     /// The number of a text that is known.
@@ -53,7 +79,8 @@ impl Interner {
     /// Like [`Interner::get`], for a caller that has [`hash_text`] of it already.
     #[must_use]
     pub fn get_hashed(&self, hash: u64, text: &str) -> Option<u32> {
-        self.table.find(hash, |&index| self.text(index) == text).copied()
+        let hash = (hash >> 32) as u32;
+        self.table.find(spread(hash), |slot| slot.hash == hash && self.at(slot.span) == text).map(|slot| slot.index)
     }
 
     /// The number of a text, given out now when it is new.
@@ -66,25 +93,19 @@ impl Interner {
         if let Some(index) = self.get_hashed(hash, text) {
             return index;
         }
-        let index = u32::try_from(self.ends.len()).unwrap_or(NONE);
+        let index = u32::try_from(self.spans.len()).unwrap_or(NONE);
+        let span = Span { start: self.text.len() as u64, length: text.len() as u32 };
+        let slot = Slot { hash: (hash >> 32) as u32, index, span };
         self.text.push_str(text);
-        self.ends.push(self.text.len() as u64);
-        let (ends, all) = (&self.ends, &self.text);
-        self.table.insert_unique(hash, index, |&old| hash_text(text_at(ends, all, old)));
+        self.spans.push(span);
+        self.table.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
         index
     }
 
     /// Every text in the order of its number.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).map(|index| self.text(index as u32))
+        self.spans.iter().map(|span| self.at(*span))
     }
-}
-
-fn text_at<'t>(ends: &[u64], text: &'t str, index: u32) -> &'t str {
-    let index = index as usize;
-    let Some(&end) = ends.get(index) else { return "" };
-    let start = if index == 0 { 0 } else { ends[index - 1] };
-    &text[start as usize..end as usize]
 }
 
 /// The id spaces of the engine.
@@ -96,11 +117,30 @@ pub struct Dictionary {
     pub departments: Interner,
     /// Parts of the chart.
     pub resources: Interner,
+    /// Department names as they are written, and the department that each stands for.
+    spellings: Interner,
+    department_of: Vec<u32>,
+}
+
+impl Dictionary {
+    /// The department that a name stands for, where this spelling of it is known.
+    #[must_use]
+    pub fn department(&self, spelling: &str) -> Option<u32> {
+        self.spellings.get(spelling).and_then(|index| self.department_of.get(index as usize)).copied()
+    }
+
+    /// The department that a name stands for, numbered now when it is new.
+    pub fn intern_department(&mut self, spelling: &str) -> u32 {
+        let index = self.spellings.intern(spelling) as usize;
+        if index == self.department_of.len() {
+            self.department_of.push(self.departments.intern(&department_key(spelling)));
+        }
+        self.department_of[index]
+    }
 }
 
 /// Departments are compared without regard to case and outer blanks.
-#[must_use]
-pub fn department_key(text: &str) -> std::borrow::Cow<'_, str> {
+fn department_key(text: &str) -> std::borrow::Cow<'_, str> {
     let trimmed = text.trim();
     if trimmed.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
         trimmed.to_lowercase().into()

@@ -8,7 +8,7 @@ use crate::model::access::AccessEvent;
 use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows, Standing};
-use super::dictionary::{Dictionary, Interner, NONE, department_key, hash_text};
+use super::dictionary::{Dictionary, Interner, NONE, hash_text};
 
 /// Marks a number that is the intake's own and not yet the dictionary's.
 const FRESH: u32 = 1 << 31;
@@ -62,10 +62,9 @@ impl Intake {
         self.newest = self.newest.max(event.occurred_at);
         let user_hash = hash_text(&event.user_id);
         let shard = shard_of(user_hash, self.shards.len());
-        let department = event
-            .department
-            .as_deref()
-            .map_or(NONE, |name| number(&dictionary.departments, &mut self.fresh.departments, &department_key(name)));
+        let department = event.department.as_deref().map_or(NONE, |name| {
+            dictionary.department(name).unwrap_or_else(|| self.fresh.departments.intern(name) | FRESH)
+        });
         let resource = event
             .resource
             .as_deref()
@@ -116,7 +115,8 @@ impl Intake {
     pub fn settle(mut self, dictionary: &mut Dictionary) -> Vec<Rows> {
         let users = adopt(&self.fresh.users, &mut dictionary.users);
         let patients = adopt(&self.fresh.patients, &mut dictionary.patients);
-        let departments = adopt(&self.fresh.departments, &mut dictionary.departments);
+        let departments: Vec<u32> =
+            self.fresh.departments.iter().map(|name| dictionary.intern_department(name)).collect();
         let resources = adopt(&self.fresh.resources, &mut dictionary.resources);
         if users.len() + patients.len() + departments.len() + resources.len() > 0 {
             for row in self.shards.iter_mut().flat_map(|rows| rows.rows.iter_mut()) {

@@ -58,7 +58,7 @@ pub struct Engine {
     rules: Rules,
     context: Context,
     shards: Vec<Shard>,
-    /// Facts to come, in the order in which they become known.
+    /// Facts to come; in the order in which they become known while an advance goes on.
     timeline: Vec<Touch>,
     /// Facts that came after their time, for the next advance.
     late: Vec<Touch>,
@@ -141,7 +141,6 @@ impl Engine {
     /// Takes context facts in, in any order. Those whose time is past are acted on at the next advance.
     pub fn learn(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
         self.context.apply(updates);
-        let before = self.timeline.len();
         for touch in self.context.take_touches() {
             if touch.known_at <= self.clock {
                 if touch.from <= self.clock && self.clock != Timestamp::MIN {
@@ -151,11 +150,6 @@ impl Engine {
                 self.timeline.push(touch);
             }
         }
-        if self.timeline.len() > before {
-            self.timeline.sort_unstable();
-        }
-        self.late.sort_unstable();
-        self.late.dedup();
     }
 
     /// Takes accesses in; they wait for the watermark.
@@ -171,8 +165,13 @@ impl Engine {
 
     /// Lives through the time up to `watermark`: no access at or before it is expected any more.
     pub fn advance(&mut self, watermark: Timestamp) -> Output {
+        if !self.timeline.is_sorted() {
+            self.timeline.par_sort_unstable();
+        }
         let due = self.timeline.partition_point(|touch| touch.known_at <= watermark);
-        let late = std::mem::take(&mut self.late);
+        let mut late = std::mem::take(&mut self.late);
+        late.sort_unstable();
+        late.dedup();
         let (timeline, world) = (
             &self.timeline[..due],
             World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report },
