@@ -86,6 +86,21 @@ impl Slots {
     }
 }
 
+/// What the short way of deciding asks about a user, beside each other in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brief {
+    pub(super) department: u32,
+    pub(super) patient: u32,
+    /// From when on this is all that is known; `MAX` = the versions must be asked.
+    known_from: Timestamp,
+}
+
+impl Default for Brief {
+    fn default() -> Self {
+        Self { department: NONE, patient: NONE, known_from: Timestamp::MAX }
+    }
+}
+
 /// All reference data.
 #[derive(Debug)]
 pub struct Context {
@@ -94,6 +109,9 @@ pub struct Context {
     pub feeds: Feeds,
     graces: GraceTable,
     members: Vec<Versions<Member>>,
+    briefs: Vec<Brief>,
+    /// Patients of whom some version is sensitive.
+    sensitive: Vec<bool>,
     charts: Vec<Versions<Chart>>,
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
     ties: Vec<TieList>,
@@ -118,6 +136,8 @@ impl Context {
             feeds: Feeds::default(),
             graces: GraceTable::new(&policy.relationships),
             members: Vec::new(),
+            briefs: Vec::new(),
+            sensitive: Vec::new(),
             charts: Vec::new(),
             contacts: HashMap::default(),
             ties: Vec::new(),
@@ -160,6 +180,21 @@ impl Context {
     #[must_use]
     pub fn member(&self, user: u32) -> Option<&Versions<Member>> {
         self.members.get(user as usize)
+    }
+
+    /// Where a user belongs and under which id they are a patient, as in force at `at`.
+    pub(super) fn brief(&self, user: u32, at: Timestamp, now: Timestamp) -> Option<Brief> {
+        let brief = self.briefs.get(user as usize)?;
+        if brief.known_from <= now {
+            return Some(*brief);
+        }
+        let member = self.member(user)?.in_force(at, now)?;
+        Some(Brief { department: member.department, patient: member.patient, known_from: Timestamp::MIN })
+    }
+
+    /// Whether a patient's chart is, or ever was or will be, a sensitive one.
+    pub(super) fn may_be_sensitive(&self, patient: u32) -> bool {
+        self.sensitive.get(patient as usize).copied().unwrap_or(false)
     }
 
     /// The demographics of a patient.
@@ -230,7 +265,14 @@ impl Context {
             ended_on: member.ended_on,
         };
         let (known_from, withdrawn_at) = known(member.recorded);
-        grown(&mut self.members, user).insert(known_from, withdrawn_at, value);
+        let versions = grown(&mut self.members, user);
+        versions.insert(known_from, withdrawn_at, value);
+        let brief = versions.only().map(|(known_from, member)| Brief {
+            department: member.department,
+            patient: member.patient,
+            known_from,
+        });
+        *grown(&mut self.briefs, user) = brief.unwrap_or_default();
         self.remember(record, Slot::Member(user));
         self.touch_always(known_from, withdrawn_at, Target::User(user));
     }
@@ -248,6 +290,7 @@ impl Context {
             is_restricted: patient.is_restricted,
             is_decoy: patient.is_decoy,
         };
+        *grown(&mut self.sensitive, index) |= value.is_sensitive();
         grown(&mut self.charts, index).insert(known_from, withdrawn_at, value);
         self.remember(record, Slot::Chart(index));
         self.touch_always(known_from, withdrawn_at, Target::Patient(index));
@@ -396,6 +439,7 @@ impl Context {
             match slot {
                 Slot::Member(user) => {
                     self.members[user as usize].withdraw(at);
+                    self.briefs[user as usize] = Brief::default();
                     self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::User(user));
                 }
                 Slot::Chart(patient) => {

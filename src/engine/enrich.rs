@@ -43,7 +43,7 @@ impl<'v> View<'v> {
     ) -> Self {
         let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
         let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
-        places(access, actor, departments);
+        places(access, actor.map(|actor| actor.department), departments);
         if let Some(roster) = context.roster(access.user) {
             roster.departments(access.at, now, departments);
         }
@@ -80,10 +80,10 @@ impl<'v> View<'v> {
 }
 
 /// The departments that need no roster: where the event and the home department place the user.
-pub(super) fn places(access: &Access, actor: Option<&Member>, out: &mut Vec<u32>) {
+pub(super) fn places(access: &Access, home: Option<u32>, out: &mut Vec<u32>) {
     out.clear();
     out.push(access.department);
-    if let Some(home) = actor.map(|actor| actor.department).filter(|&home| home != access.department) {
+    if let Some(home) = home.filter(|&home| home != access.department) {
         out.push(home);
     }
 }

@@ -74,6 +74,16 @@ impl<T> Versions<T> {
         }
     }
 
+    /// The only version, with the instant from which it is known, where there is one and nobody took it
+    /// back.
+    #[must_use]
+    pub(super) fn only(&self) -> Option<(Timestamp, &T)> {
+        match self.0.as_slice() {
+            [version] if version.withdrawn_at == Timestamp::MAX => Some((version.known_from, &version.value)),
+            _ => None,
+        }
+    }
+
     /// The version that was in force at an access, seen from `now`: the last one known by then; for an
     /// access before the record was known, the first one known since.
     #[must_use]

@@ -67,15 +67,11 @@ impl Rules {
         context: &Context,
         scratch: &mut Vec<u32>,
     ) -> Option<u8> {
-        let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
-        if actor.is_some_and(|actor| actor.patient == access.patient) {
+        let actor = context.brief(access.user, access.at, now);
+        if actor.is_some_and(|actor| actor.patient == access.patient) || context.may_be_sensitive(access.patient) {
             return None;
         }
-        let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
-        if chart.is_some_and(super::people::Chart::is_sensitive) {
-            return None;
-        }
-        enrich::places(access, actor, scratch);
+        enrich::places(access, actor.map(|actor| actor.department), scratch);
         let hits = enrich::search(access, now, context, scratch);
         let is_inside = |hit: Option<super::relations::Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside);
         match (is_inside(hits.direct), is_inside(hits.department)) {

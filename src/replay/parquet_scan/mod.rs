@@ -23,7 +23,7 @@ pub use column::{Cell, ColumnView};
 pub use layout::{ACCESSES, Column, Kind, PATIENTS, RELATED_PERSONS, RELATIONSHIPS, SHIFTS, Table, WORKFORCE};
 
 /// The most rows in one batch.
-pub const BATCH_ROWS: usize = 65_536;
+pub const BATCH_ROWS: usize = 16_384;
 
 /// A Parquet file whose columns have been found and checked.
 #[derive(Debug)]

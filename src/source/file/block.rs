@@ -24,7 +24,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { block: 4 << 20, document: 256 << 20 }
+        Self { block: 1 << 20, document: 256 << 20 }
     }
 }
 
