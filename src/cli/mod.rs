@@ -8,6 +8,7 @@ pub mod explain;
 pub mod exposure;
 pub mod generate;
 pub mod inspect;
+pub mod run;
 pub mod style;
 
 use std::fmt;
@@ -19,9 +20,9 @@ use std::sync::LazyLock;
 use anyhow::Context;
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Secrets};
 use crate::model::time::Zone;
-use crate::pipeline::columnar;
+use crate::pipeline::{columnar, connect};
 use crate::telemetry::{self, LogFormat};
 
 /// Watches who opens which patient's chart.
@@ -56,12 +57,14 @@ enum Command {
     Generate(generate::GenerateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Inspect(inspect::InspectArgs),
+    Run(run::RunArgs),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Check(args) => check::run(&args, |_, _| Vec::new()),
+            Self::Check(args) => check::run(&args, probes),
+            Self::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Explain(args) => explain::run(&args),
             Self::Deadlines(args) => deadlines::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Exposure(args) => exposure::run(&args).map(|()| ExitCode::SUCCESS),
@@ -75,6 +78,12 @@ impl Command {
             }
         }
     }
+}
+
+/// What `check --connect` tries.
+fn probes(config: &Config, secrets: &Secrets) -> Vec<check::Probe> {
+    let probes = connect::probes(config, secrets).into_iter();
+    probes.map(|(item, attempt)| check::Probe { item, attempt }).collect()
 }
 
 impl Cli {

@@ -6,4 +6,6 @@
 
 pub mod clock;
 pub mod columnar;
+pub mod connect;
+pub mod daemon;
 pub mod take;
