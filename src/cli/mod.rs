@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod deadlines;
+pub mod demo;
 pub mod evaluate;
 pub mod explain;
 pub mod exposure;
@@ -58,12 +59,19 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
+    Demo(demo::DemoArgs),
 }
 
 impl Command {
+    /// What to log unless told otherwise: the demo's own words are enough.
+    const fn usual_directives(&self) -> Option<&'static str> {
+        if matches!(self, Self::Demo(_)) { Some("error") } else { None }
+    }
+
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(args) => check::run(&args, probes),
+            Self::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Explain(args) => explain::run(&args),
             Self::Deadlines(args) => deadlines::run(&args).map(|()| ExitCode::SUCCESS),
@@ -98,7 +106,7 @@ impl Cli {
     }
 
     fn run(self) -> anyhow::Result<ExitCode> {
-        let rust_log = std::env::var("RUST_LOG").ok();
+        let rust_log = std::env::var("RUST_LOG").ok().or(self.command.usual_directives().map(str::to_owned));
         let directives = telemetry::directives(self.level(), rust_log.as_deref());
         telemetry::init(self.log_format, &directives).map_err(anyhow::Error::msg)?;
         self.command.run()

@@ -12,6 +12,7 @@
 
 mod cadence;
 mod delivery;
+pub mod demo;
 mod figures;
 mod intake;
 mod lanes;

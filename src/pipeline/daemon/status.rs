@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::engine::output::Tally;
 use crate::model::time::Timestamp;
 use crate::source::kafka::{Position, TopicPartition};
 
@@ -26,6 +27,7 @@ struct State {
     read: BTreeMap<TopicPartition, i64>,
     committed: BTreeMap<TopicPartition, i64>,
     clock: Option<Timestamp>,
+    tally: Option<Tally>,
 }
 
 /// How far a daemon is. Read from any thread.
@@ -59,6 +61,16 @@ impl Status {
     #[must_use]
     pub fn committed(&self, topic: &str) -> i64 {
         sum(&self.state().committed, topic)
+    }
+
+    /// All counts, once event time was brought to its end or the daemon has stopped.
+    #[must_use]
+    pub fn tally(&self) -> Option<Tally> {
+        self.state().tally.clone()
+    }
+
+    pub(super) fn set_tally(&self, tally: Tally) {
+        self.state().tally = Some(tally);
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {

@@ -274,6 +274,7 @@ impl Worker {
         self.absorb(&output)?;
         self.cadence.urgent();
         self.commit()?;
+        self.status.set_tally(self.engine.tally());
         self.status.set_phase(Phase::Ended);
         Ok(())
     }
