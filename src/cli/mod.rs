@@ -3,12 +3,14 @@
 
 pub mod check;
 pub mod deadlines;
+pub mod demo;
 pub mod evaluate;
 pub mod explain;
 pub mod exposure;
 pub mod generate;
 pub mod inspect;
 pub mod replay;
+pub mod run;
 pub mod style;
 
 use std::fmt;
@@ -20,9 +22,9 @@ use std::sync::LazyLock;
 use anyhow::Context;
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Secrets};
 use crate::model::time::Zone;
-use crate::pipeline::columnar;
+use crate::pipeline::{columnar, connect};
 use crate::telemetry::{self, LogFormat};
 
 /// Watches who opens which patient's chart.
@@ -58,13 +60,22 @@ enum Command {
     Generate(generate::GenerateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Inspect(inspect::InspectArgs),
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
 }
 
 impl Command {
+    /// What to log unless told otherwise: the demo's own words are enough.
+    const fn usual_directives(&self) -> Option<&'static str> {
+        if matches!(self, Self::Demo(_)) { Some("error") } else { None }
+    }
+
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Replay(args) => replay::run(&args).map(|()| ExitCode::SUCCESS),
-            Self::Check(args) => check::run(&args, |_, _| Vec::new()),
+            Self::Check(args) => check::run(&args, probes),
+            Self::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Explain(args) => explain::run(&args),
             Self::Deadlines(args) => deadlines::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Exposure(args) => exposure::run(&args).map(|()| ExitCode::SUCCESS),
@@ -80,6 +91,12 @@ impl Command {
     }
 }
 
+/// What `check --connect` tries.
+fn probes(config: &Config, secrets: &Secrets) -> Vec<check::Probe> {
+    let probes = connect::probes(config, secrets).into_iter();
+    probes.map(|(item, attempt)| check::Probe { item, attempt }).collect()
+}
+
 impl Cli {
     /// The level that a flag asks for.
     fn level(&self) -> Option<&str> {
@@ -92,7 +109,7 @@ impl Cli {
     }
 
     fn run(self) -> anyhow::Result<ExitCode> {
-        let rust_log = std::env::var("RUST_LOG").ok();
+        let rust_log = std::env::var("RUST_LOG").ok().or(self.command.usual_directives().map(str::to_owned));
         let directives = telemetry::directives(self.level(), rust_log.as_deref());
         telemetry::init(self.log_format, &directives).map_err(anyhow::Error::msg)?;
         self.command.run()

@@ -30,6 +30,12 @@ impl Paint {
         Self { is_on: false }
     }
 
+    /// Whether text is styled.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        self.is_on
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.is_on { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

@@ -6,6 +6,8 @@
 
 pub mod clock;
 pub mod columnar;
+pub mod connect;
 pub mod context;
+pub mod daemon;
 pub mod replay;
 pub mod take;

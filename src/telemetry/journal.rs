@@ -56,6 +56,12 @@ impl Journal {
         &self.metrics
     }
 
+    /// The metrics, for whoever serves them.
+    #[must_use]
+    pub fn shared_metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// Whether a line of this kind may be written, and how many were held back before it.
     fn admit(&self, kind: &'static str, now: Timestamp) -> Option<u64> {
         let admitted = self.throttle.admit(kind, now);

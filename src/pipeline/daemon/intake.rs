@@ -1,0 +1,220 @@
+//! From batches of records to rows for the engine and facts for its context.
+
+use rayon::prelude::*;
+
+use crate::decode::{At, DecodeSink, Decoder};
+use crate::engine::dictionary::Dictionary;
+use crate::engine::{Arrival, Engine, Intake};
+use crate::model::access::AccessEvent;
+use crate::model::context::ContextUpdate;
+use crate::model::reject::{Place, Reject, RejectCode};
+use crate::model::time::{Timestamp, Zone};
+use crate::source::kafka::{Record, RecordBatch, RecordTime, TopicPartition};
+
+/// Fewer records than this are not worth a thread of their own.
+const LEAST: usize = 1024;
+
+/// A record that could not be used, and its place in the batch.
+pub(super) struct Rejected {
+    pub(super) record: usize,
+    pub(super) reject: Reject,
+}
+
+/// Records of one partition that stood together.
+pub(super) struct Run {
+    pub(super) partition: TopicPartition,
+    /// `MIN` when no access was among them.
+    pub(super) newest: Timestamp,
+    pub(super) events: u64,
+}
+
+/// What a part of a batch came to.
+pub(super) struct Decoded {
+    pub(super) intake: Intake,
+    pub(super) runs: Vec<Run>,
+    pub(super) rejects: Vec<Rejected>,
+    /// Context facts that stood among the accesses.
+    pub(super) facts: Vec<ContextUpdate>,
+}
+
+/// Decodes accesses on all threads, each with a decoder of its own.
+pub(super) struct Decoders {
+    decoders: Vec<Decoder>,
+}
+
+impl Decoders {
+    pub(super) fn new(zone: &Zone) -> Self {
+        Self { decoders: (0..rayon::current_num_threads().max(1)).map(|_| Decoder::new(zone.clone())).collect() }
+    }
+
+    /// Decodes a batch that was received at `now`, in parts that stand in the order of the batch.
+    /// Accesses after `limit` are rejects.
+    pub(super) fn decode(
+        &mut self,
+        batch: &RecordBatch,
+        engine: &Engine,
+        now: Timestamp,
+        limit: Timestamp,
+    ) -> Vec<Decoded> {
+        let size = batch.records().len().div_ceil(self.decoders.len()).max(LEAST);
+        let parts: Vec<(usize, &[Record])> = batch.records().chunks(size).enumerate().collect();
+        let work = parts.into_par_iter().zip(self.decoders.par_iter_mut());
+        work.map(|((number, records), decoder)| {
+            let part = Part { batch, first: number * size, records, now, limit };
+            part.decode(decoder, &engine.context().dictionary, engine.intake())
+        })
+        .collect()
+    }
+}
+
+/// A part of a batch.
+struct Part<'b> {
+    batch: &'b RecordBatch,
+    first: usize,
+    records: &'b [Record],
+    now: Timestamp,
+    limit: Timestamp,
+}
+
+impl Part<'_> {
+    fn decode(&self, decoder: &mut Decoder, dictionary: &Dictionary, intake: Intake) -> Decoded {
+        let mut taking = Taking {
+            dictionary,
+            limit: self.limit,
+            arrival: Arrival::UNTOLD,
+            newest: Timestamp::MIN,
+            is_future: None,
+            intake,
+            rejects: Vec::new(),
+            facts: Vec::new(),
+        };
+        let mut decoded = Vec::new();
+        let mut rejects = Vec::new();
+        let mut number = self.first;
+        let is_together = |one: &Record, other: &Record| {
+            one.partition == other.partition && self.batch.topic(one) == self.batch.topic(other)
+        };
+        for run in self.records.chunk_by(is_together) {
+            let partition = TopicPartition::new(self.batch.topic(&run[0]).clone(), run[0].partition);
+            let before = taking.intake.len();
+            taking.newest = Timestamp::MIN;
+            let mut place = self.batch.place(&run[0]);
+            for record in run {
+                if let Place::Kafka { offset, .. } = &mut place {
+                    *offset = record.offset;
+                }
+                self.record(record, &place, decoder, &mut taking);
+                rejects.extend(taking.rejects.drain(..).map(|reject| Rejected { record: number, reject }));
+                number += 1;
+            }
+            let events = (taking.intake.len() - before) as u64;
+            decoded.push(Run { partition, newest: taking.newest, events });
+        }
+        Decoded { intake: taking.intake, runs: decoded, rejects, facts: taking.facts }
+    }
+
+    fn record(&self, record: &Record, place: &Place, decoder: &mut Decoder, taking: &mut Taking<'_>) {
+        let available_at = match record.time {
+            RecordTime::Appended(millis) => Timestamp(millis.saturating_mul(1_000)),
+            RecordTime::Created(_) | RecordTime::Unknown => Timestamp::MIN,
+        };
+        taking.arrival = Arrival { available_at, ingested_at: self.now };
+        match self.batch.value(record) {
+            Some(value) => decoder.access_message(value, At { place, line: 0 }, taking),
+            None => taking.rejects.push(without_value(place.clone())),
+        }
+        if let Some(record) = taking.is_future.take() {
+            taking.rejects.push(from_the_future(place.clone(), record));
+        }
+    }
+}
+
+fn without_value(place: Place) -> Reject {
+    Reject {
+        place,
+        reason: RejectCode::MissingField,
+        sentence: "a message without a value: a topic of accesses withdraws nothing".into(),
+        record: String::new(),
+    }
+}
+
+fn from_the_future(place: Place, record: String) -> Reject {
+    Reject {
+        place,
+        reason: RejectCode::Future,
+        sentence: "occurred_at lies more than a day after the present: check the source's clock".into(),
+        record,
+    }
+}
+
+/// Collects what one part holds.
+struct Taking<'d> {
+    dictionary: &'d Dictionary,
+    limit: Timestamp,
+    arrival: Arrival,
+    newest: Timestamp,
+    /// The access of the current record that lies in the future.
+    is_future: Option<String>,
+    intake: Intake,
+    rejects: Vec<Reject>,
+    facts: Vec<ContextUpdate>,
+}
+
+impl DecodeSink for Taking<'_> {
+    fn access(&mut self, event: &AccessEvent<'_>, _: u64) {
+        if event.occurred_at > self.limit {
+            self.is_future = serde_json::to_string(event).ok();
+            return;
+        }
+        self.newest = self.newest.max(event.occurred_at);
+        self.intake.push(self.dictionary, event, self.arrival);
+    }
+
+    fn context(&mut self, update: ContextUpdate, _: u64) {
+        self.facts.push(update);
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.rejects.push(reject);
+    }
+}
+
+/// Facts of one batch of a context topic, each with its record's place in the batch.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) updates: Vec<(usize, ContextUpdate)>,
+    pub(super) rejects: Vec<Rejected>,
+}
+
+/// Decodes a batch of a context topic that was received at `now`.
+pub(super) fn facts(batch: &RecordBatch, decoder: &mut Decoder, now: Timestamp) -> Facts {
+    let mut facts = Facts::default();
+    for (number, record) in batch.records().iter().enumerate() {
+        let timestamp = match record.time {
+            RecordTime::Appended(millis) | RecordTime::Created(millis) => Timestamp(millis.saturating_mul(1_000)),
+            RecordTime::Unknown => now,
+        };
+        let place = batch.place(record);
+        let at = At { place: &place, line: 0 };
+        let mut sink = FactSink { record: number, facts: &mut facts };
+        decoder.context_message(batch.key(record), batch.value(record), timestamp, at, &mut sink);
+    }
+    facts
+}
+
+struct FactSink<'f> {
+    record: usize,
+    facts: &'f mut Facts,
+}
+
+impl DecodeSink for FactSink<'_> {
+    fn access(&mut self, _: &AccessEvent<'_>, _: u64) {}
+
+    fn context(&mut self, update: ContextUpdate, _: u64) {
+        self.facts.updates.push((self.record, update));
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.facts.rejects.push(Rejected { record: self.record, reject });
+    }
+}

@@ -1,0 +1,343 @@
+//! The daemon: Kafka in, incidents into the store, alerts out.
+//!
+//! ```text
+//!  reader threads --batches--> engine thread: decode (all cores) -> Engine -> one Store::commit
+//!                                                                                |
+//!  tokio: HTTP, figures, one driver for each sink <------ bell, outbox -----------'
+//! ```
+//!
+//! One thread owns the engine and the store. It reads the context to where it ended at the start before
+//! the first access, then takes in accesses and facts as they come, brings event time to the watermark
+//! ([`lanes`]) and commits results, state and positions together ([`cadence`]).
+
+mod cadence;
+mod delivery;
+pub mod demo;
+mod figures;
+mod intake;
+mod lanes;
+mod outcome;
+mod quarantine;
+mod settings;
+mod startup;
+mod status;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use settings::{connection, hostname, producer_properties, sinks as sink_settings, store as store_options};
+pub use status::{Phase, Status};
+
+use crate::breach::handoff::{RunIdentity, RunKind};
+use crate::config::{Config, Secrets, policy_hash};
+use crate::decode::Decoder;
+use crate::engine::Engine;
+use crate::model::span::Span;
+use crate::model::time::Timestamp;
+use crate::pipeline::clock;
+use crate::sink::kafka_records::RecordPublisher;
+use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading};
+use crate::store::{Store, StoreHandle};
+use crate::telemetry::{Health, Journal, Metrics, serve};
+use cadence::Cadence;
+use figures::Figures;
+use intake::Decoders;
+use lanes::Lanes;
+use outcome::{Records, Reporter};
+use quarantine::{Copies, Quarantine};
+use startup::Watchers;
+use worker::{Command, Worker};
+
+/// The pipeline counts as stalled after this long without a turn of its loop.
+const STALLED: Span = Span::minutes(2);
+
+/// How a daemon runs, apart from its configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    pub run_kind: RunKind,
+    /// Answer on `[http] listen`.
+    pub serves_http: bool,
+    /// Refuse accesses more than a day after the present.
+    pub refuses_future: bool,
+}
+
+impl Mode {
+    /// A hospital's daemon.
+    pub const LIVE: Self = Self { run_kind: RunKind::Live, serves_http: true, refuses_future: true };
+    /// A log of some other time, shown once.
+    pub const DEMO: Self = Self { run_kind: RunKind::Demo, serves_http: false, refuses_future: false };
+}
+
+/// A running daemon.
+pub struct Daemon {
+    runtime: Runtime,
+    engine: thread::JoinHandle<Result<()>>,
+    commands: Sender<Command>,
+    status: Arc<Status>,
+    store: StoreHandle,
+    journal: Arc<Journal>,
+    http: Option<SocketAddr>,
+    drivers: Vec<JoinHandle<()>>,
+    /// The engine thread has ended.
+    ended: CancellationToken,
+    /// Sinks and the HTTP server are to end.
+    stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Opens the store, checks that the topics are there, and starts.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting, in a sentence.
+    pub fn start(config: &Config, secrets: &Secrets, mode: Mode) -> Result<Self> {
+        settings::check(config)?;
+        let connection = settings::connection(config, secrets);
+        let store = Store::open(&settings::store(config, secrets))?;
+        let sinks = delivery::sinks(config, secrets)?;
+        Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("chartsentry-io")
+            .enable_all()
+            .build()
+            .context("cannot start the threads for input and output")?;
+        let (ended, stop) = (CancellationToken::new(), CancellationToken::new());
+        let journal = Arc::new(Journal::new(Arc::new(Metrics::new().context("cannot set up the metrics")?)));
+        let health = Arc::new(Health::new(STALLED, clock::now));
+        let status = Arc::new(Status::default());
+        let handle = store.handle();
+        let http =
+            if mode.serves_http { Some(listen(&runtime, config.http.listen, &journal, &health, &stop)?) } else { None };
+        let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &stop);
+        let topics = config.kafka.access_topics.clone();
+        let (watched, told) = (Arc::clone(&status), Arc::clone(&journal));
+        runtime.spawn(delivery::measure(connection.clone(), topics, handle.clone(), watched, told, stop.clone()));
+
+        let (commands, obeyed) = unbounded();
+        let parts = Parts {
+            setup: Setup::new(config, secrets, mode, connection)?,
+            journal: Arc::clone(&journal),
+            health,
+            status: Arc::clone(&status),
+            wakers,
+        };
+        let (told_end, told) = (ended.clone(), Arc::clone(&journal));
+        let engine = thread::Builder::new()
+            .name("chartsentry-engine".to_owned())
+            .spawn(move || {
+                // Also when the engine panics.
+                let _ended = told_end.drop_guard();
+                let health = Arc::clone(&parts.health);
+                let outcome = parts.run(store, &obeyed);
+                if let Err(error) = &outcome {
+                    health.fail(format!("{error:#}"));
+                    told.failed(&format!("{error:#}"));
+                }
+                outcome
+            })
+            .context("cannot start the engine's thread")?;
+        Ok(Self { runtime, engine, commands, status, store: handle, journal, http, drivers, ended, stop })
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// A way into its store.
+    #[must_use]
+    pub const fn store(&self) -> &StoreHandle {
+        &self.store
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` answer.
+    #[must_use]
+    pub const fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Whether the engine's thread has ended; then [`Self::stop`] says why.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// The log is over: brings event time to `at`.
+    pub fn end(&self, at: Timestamp) {
+        // A daemon that has ended is told nothing.
+        let _ = self.commands.send(Command::End(at));
+    }
+
+    /// Waits until `signal` comes or the daemon cannot go on, then stops it.
+    ///
+    /// # Errors
+    /// As for [`Self::stop`].
+    pub fn run_until(self, signal: impl Future<Output = &'static str>) -> Result<()> {
+        let why = self.runtime.block_on(async {
+            tokio::select! {
+                why = signal => why,
+                () = self.ended.cancelled() => "the pipeline ended",
+            }
+        });
+        self.journal.stopped(why);
+        self.stop()
+    }
+
+    /// Stops reading, commits, lets the sinks empty what they can within a few seconds, and ends.
+    ///
+    /// # Errors
+    /// What went wrong while it ran or while it stopped.
+    pub fn stop(self) -> Result<()> {
+        // A daemon that has ended is told nothing.
+        let _ = self.commands.send(Command::Stop);
+        let outcome = self.engine.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread has panicked")));
+        self.stop.cancel();
+        self.runtime.block_on(async {
+            for driver in self.drivers {
+                // A driver that panicked leaves its messages in the outbox.
+                let _ = driver.await;
+            }
+        });
+        self.status.set_phase(Phase::Stopped);
+        self.runtime.shutdown_background();
+        outcome
+    }
+}
+
+fn listen(
+    runtime: &Runtime,
+    address: SocketAddr,
+    journal: &Journal,
+    health: &Arc<Health>,
+    stop: &CancellationToken,
+) -> Result<SocketAddr> {
+    let listener = runtime.block_on(TcpListener::bind(address)).with_context(|| {
+        format!("cannot listen on {address} for metrics and health: free that port or change [http] listen")
+    })?;
+    let address = listener.local_addr().context("cannot tell the address of the metrics")?;
+    let server = serve(listener, journal.shared_metrics(), Arc::clone(health), stop.clone().cancelled_owned());
+    runtime.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!("metrics and health answer no more: {error}");
+        }
+    });
+    Ok(address)
+}
+
+/// What the engine thread needs of the configuration.
+struct Setup {
+    config: Config,
+    connection: Connection,
+    mode: Mode,
+    copies: Option<Copies>,
+    reporter: Reporter,
+}
+
+impl Setup {
+    fn new(config: &Config, secrets: &Secrets, mode: Mode, connection: Connection) -> Result<Self> {
+        let copies = match &config.kafka.quarantine_topic {
+            None => None,
+            Some(topic) => {
+                let properties = settings::producer_properties(config, secrets);
+                let publisher = RecordPublisher::new(&properties).map_err(anyhow::Error::msg)?;
+                Some(Copies { topic: topic.clone(), publisher })
+            }
+        };
+        let run = RunIdentity {
+            policy_hash: policy_hash(&config.policy),
+            run_id: format!("{:016x}{:016x}", delivery::random(), delivery::random()),
+            run_kind: mode.run_kind,
+            clock_fixed: false,
+        };
+        let routes = settings::routes(&settings::sinks(config));
+        let reporter = Reporter { run, facility: settings::facility(config)?, routes };
+        Ok(Self { config: config.clone(), connection, mode, copies, reporter })
+    }
+}
+
+/// What the engine thread starts with.
+struct Parts {
+    setup: Setup,
+    journal: Arc<Journal>,
+    health: Arc<Health>,
+    status: Arc<Status>,
+    wakers: Vec<Arc<tokio::sync::Notify>>,
+}
+
+impl Parts {
+    fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
+        let Self { setup, journal, health, status, wakers } = self;
+        let Setup { config, connection, mode, copies, reporter } = setup;
+        let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
+        journal.started(run_kind, &reporter.run.policy_hash);
+        let shards = thread::available_parallelism().map_or(1, usize::from);
+        let mut engine = Engine::new(&config.policy, shards).map_err(|errors| anyhow!(errors.join("; ")))?;
+        engine.keep_journal();
+        let mut remembered = startup::remember(&store, &config.policy)?;
+        status.has_committed(&remembered.offsets);
+        let reading = reading();
+        let topics = &config.kafka.context_topics;
+        let context = if topics.is_empty() {
+            None
+        } else {
+            Some(ContextReader::start(&connection, topics, &reading, |_, _| None)?)
+        };
+        let zone = &reporter.facility.zone;
+        let (mut decoder, mut quarantine) = (Decoder::new(zone.clone()), Quarantine::new(copies));
+        let watchers = Watchers { journal: &journal, health: &health, status: &status, commands };
+        let loaded =
+            startup::load(&mut engine, &mut remembered, context.as_ref(), &mut decoder, &mut quarantine, &watchers)?;
+        let Some(loaded) = loaded else { return Ok(()) };
+        health.set_context_loaded(true);
+        status.set_phase(Phase::Reading);
+        let asked = Arc::clone(&status);
+        let source =
+            KafkaSource::subscribe(&connection, &config.kafka.access_topics, &reading, move |topic, number| {
+                asked.committed_offset(&crate::source::kafka::TopicPartition::new(topic, number))
+            })?;
+        let elapsed = clock::elapsed();
+        let mut worker = Worker {
+            lanes: Lanes::new(config.policy.engine.allowed_lateness.micros()),
+            cadence: Cadence::new(elapsed),
+            decoders: Decoders::new(zone),
+            context_decoder: decoder,
+            figures: Figures::new(zone.clone(), &store.handle().incidents()?, &engine, elapsed),
+            reporter,
+            quarantine,
+            journal,
+            health,
+            status,
+            wakers,
+            refuses_future: mode.refuses_future,
+            records: Records::default(),
+            own_rows: remembered.policy_row.into_iter().collect(),
+            positions: loaded.into_iter().map(|at| (at.partition, (at.offset, Timestamp::MIN))).collect(),
+            reached: remembered.reached,
+            has_learned: true,
+            engine,
+            store,
+        };
+        worker.run(context, source, commands)
+    }
+}
+
+/// Large batches while there is much, small ones while there is little.
+fn reading() -> Reading {
+    Reading {
+        batch_records: 16_384,
+        batch_bytes: 8 << 20,
+        linger: std::time::Duration::from_millis(10),
+        waiting_events: 4,
+    }
+}

@@ -1,0 +1,108 @@
+//! How far a daemon is, for those who watch it from within the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::engine::output::Tally;
+use crate::model::time::Timestamp;
+use crate::source::kafka::{Position, TopicPartition};
+
+/// What a daemon is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Reads the context to where it ended at the start.
+    #[default]
+    Loading,
+    /// Takes accesses in.
+    Reading,
+    /// Event time was brought to its end on request.
+    Ended,
+    /// Everything is committed.
+    Stopped,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    read: BTreeMap<TopicPartition, i64>,
+    committed: BTreeMap<TopicPartition, i64>,
+    clock: Option<Timestamp>,
+    tally: Option<Tally>,
+}
+
+/// How far a daemon is. Read from any thread.
+#[derive(Debug, Default)]
+pub struct Status(Mutex<State>);
+
+impl Status {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the daemon is doing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    /// How far event time has come; none before the first watermark.
+    #[must_use]
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.state().clock
+    }
+
+    /// Records of a topic that the engine has taken in, all partitions together, counted by offsets.
+    #[must_use]
+    pub fn read(&self, topic: &str) -> i64 {
+        sum(&self.state().read, topic)
+    }
+
+    /// Records of a topic whose effects are on disk.
+    #[must_use]
+    pub fn committed(&self, topic: &str) -> i64 {
+        sum(&self.state().committed, topic)
+    }
+
+    /// All counts, once event time was brought to its end or the daemon has stopped.
+    #[must_use]
+    pub fn tally(&self) -> Option<Tally> {
+        self.state().tally.clone()
+    }
+
+    pub(super) fn set_tally(&self, tally: Tally) {
+        self.state().tally = Some(tally);
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.state().phase = phase;
+    }
+
+    pub(super) fn set_clock(&self, clock: Timestamp) {
+        self.state().clock = Some(clock).filter(|clock| clock.is_finite());
+    }
+
+    pub(super) fn has_read(&self, positions: &[Position]) {
+        note(&mut self.state().read, positions);
+    }
+
+    pub(super) fn has_committed(&self, positions: &[Position]) {
+        note(&mut self.state().committed, positions);
+    }
+
+    /// Where a partition is read on.
+    pub(super) fn committed_offset(&self, partition: &TopicPartition) -> Option<i64> {
+        self.state().committed.get(partition).copied()
+    }
+
+    pub(super) fn committed_offsets(&self) -> BTreeMap<TopicPartition, i64> {
+        self.state().committed.clone()
+    }
+}
+
+fn note(offsets: &mut BTreeMap<TopicPartition, i64>, positions: &[Position]) {
+    offsets.extend(positions.iter().map(|position| (position.partition.clone(), position.offset)));
+}
+
+fn sum(offsets: &BTreeMap<TopicPartition, i64>, topic: &str) -> i64 {
+    offsets.iter().filter(|(partition, _)| &*partition.topic == topic).map(|(_, offset)| offset).sum()
+}

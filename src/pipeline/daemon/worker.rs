@@ -1,0 +1,323 @@
+//! The engine thread: the only one that touches the engine and writes results to the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use crossbeam_channel::{Receiver, RecvError, never, select};
+use tokio::sync::Notify;
+
+use super::cadence::Cadence;
+use super::figures::Figures;
+use super::intake::{Decoders, facts};
+use super::lanes::{Due, Lanes};
+use super::outcome::{Records, Reporter};
+use super::quarantine::Quarantine;
+use super::status::{Phase, Status};
+use crate::decode::Decoder;
+use crate::engine::Engine;
+use crate::engine::output::Output;
+use crate::model::time::{DAY, SECOND, Timestamp};
+use crate::pipeline::clock;
+use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
+use crate::store::{self, Commit, StateRow, Store};
+use crate::telemetry::{Health, Journal};
+
+/// The longest wait for something to happen: commits and idle partitions are looked at so often.
+const TURN: Duration = Duration::from_millis(50);
+
+/// What the engine thread is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Commit what is there and end.
+    Stop,
+    /// The log is over: live through the time up to this instant.
+    End(Timestamp),
+}
+
+/// Everything that the engine thread owns.
+pub(super) struct Worker {
+    pub(super) engine: Engine,
+    pub(super) store: Store,
+    pub(super) lanes: Lanes,
+    pub(super) cadence: Cadence,
+    pub(super) decoders: Decoders,
+    pub(super) context_decoder: Decoder,
+    pub(super) reporter: Reporter,
+    pub(super) quarantine: Quarantine,
+    pub(super) figures: Figures,
+    pub(super) journal: Arc<Journal>,
+    pub(super) health: Arc<Health>,
+    pub(super) status: Arc<Status>,
+    /// Rung when the outbox has something new.
+    pub(super) wakers: Vec<Arc<Notify>>,
+    /// Whether accesses more than a day after the present are rejects.
+    pub(super) refuses_future: bool,
+    pub(super) records: Records,
+    /// State rows of the shell's own that are not written yet.
+    pub(super) own_rows: Vec<StateRow>,
+    /// Next offset and newest event of the partitions read since the last commit.
+    pub(super) positions: BTreeMap<TopicPartition, (i64, Timestamp)>,
+    /// Newest event of each partition, as the store has it.
+    pub(super) reached: BTreeMap<TopicPartition, Timestamp>,
+    /// Facts were learned that no advance has acted on yet.
+    pub(super) has_learned: bool,
+}
+
+impl Worker {
+    /// Works until told to stop. Everything that was taken in is committed then.
+    ///
+    /// # Errors
+    /// A fatal error of Kafka, or a store that cannot be written.
+    pub(super) fn run(
+        &mut self,
+        context: Option<ContextReader>,
+        source: KafkaSource,
+        commands: &Receiver<Command>,
+    ) -> Result<()> {
+        let worked = self.work(context.as_ref(), &source, commands);
+        let committed = worked.and_then(|()| self.commit());
+        if committed.is_ok() {
+            self.advise(&source);
+        }
+        source.stop();
+        context.into_iter().for_each(ContextReader::stop);
+        self.figures.measure(&self.engine, &self.journal, clock::elapsed(), clock::now(), true);
+        committed
+    }
+
+    /// Tells Kafka how far the store is, for people who watch the group's lag.
+    fn advise(&self, source: &KafkaSource) {
+        let offsets = self.status.committed_offsets().into_iter();
+        source.control().commit(offsets.map(|(partition, offset)| Position { partition, offset }).collect());
+    }
+
+    /// Pauses partitions that run ahead, resumes those that the others have caught up with.
+    fn steer(&mut self, source: &KafkaSource) {
+        let (pause, resume) = self.lanes.steer(self.engine.clock());
+        if !pause.is_empty() {
+            source.control().pause(pause);
+        }
+        if !resume.is_empty() {
+            source.control().resume(resume);
+        }
+    }
+
+    fn work(
+        &mut self,
+        context: Option<&ContextReader>,
+        source: &KafkaSource,
+        commands: &Receiver<Command>,
+    ) -> Result<()> {
+        let no_context = never();
+        let context = context.map_or(&no_context, ContextReader::events);
+        let mut advised_at = clock::elapsed();
+        loop {
+            self.health.tick();
+            select! {
+                recv(commands) -> command => match command {
+                    Ok(Command::End(at)) => self.end(at)?,
+                    Ok(Command::Stop) | Err(RecvError) => return Ok(()),
+                },
+                recv(context) -> event => self.context_event(event)?,
+                recv(source.events()) -> event => {
+                    // What was known before an access is learned before it.
+                    while let Ok(event) = context.try_recv() {
+                        self.context_event(Ok(event))?;
+                    }
+                    self.access_event(event)?;
+                }
+                default(TURN) => {}
+            }
+            self.advance()?;
+            self.steer(source);
+            if self.cadence.is_due(clock::elapsed()) {
+                self.commit()?;
+                if clock::elapsed() - advised_at >= SECOND {
+                    advised_at = clock::elapsed();
+                    self.advise(source);
+                }
+            }
+            self.figures.measure(&self.engine, &self.journal, clock::elapsed(), clock::now(), false);
+        }
+    }
+
+    fn context_event(&mut self, event: Result<KafkaEvent, RecvError>) -> Result<()> {
+        match event.map_err(|_| anyhow!("the reader of the context topics has stopped"))? {
+            KafkaEvent::Batch(batch) => self.learn(&batch),
+            event => self.other_event(event)?,
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, batch: &RecordBatch) {
+        let now = clock::now();
+        let found = facts(batch, &mut self.context_decoder, now);
+        self.journal.metrics().context_updates(found.updates.len() as u64);
+        self.engine.learn(found.updates.into_iter().map(|(_, update)| update));
+        self.quarantine.take(batch, found.rejects, &self.journal, now);
+        self.has_learned = true;
+        self.cadence.changed(0);
+        self.note_positions(batch.positions());
+    }
+
+    fn access_event(&mut self, event: Result<KafkaEvent, RecvError>) -> Result<()> {
+        match event.map_err(|_| anyhow!("the reader of the access topics has stopped"))? {
+            KafkaEvent::Batch(batch) => self.take(&batch),
+            KafkaEvent::Assigned(partitions) => {
+                for partition in partitions {
+                    let reached = self.reached.get(&partition).copied().unwrap_or(Timestamp::MIN);
+                    self.lanes.assign(partition, reached);
+                }
+                self.health.set_partitions(self.lanes.len());
+                self.journal.partitions_assigned(self.lanes.len());
+            }
+            KafkaEvent::Revoked { partitions, release } => {
+                self.commit()?;
+                partitions.iter().for_each(|partition| self.lanes.revoke(partition));
+                self.health.set_partitions(self.lanes.len());
+                self.journal.partitions_revoked(partitions.iter().map(|gone| (&*gone.topic, gone.partition)));
+                drop(release);
+            }
+            KafkaEvent::EndOfPartition { partition, .. } => self.lanes.ended(&partition, clock::elapsed()),
+            event => self.other_event(event)?,
+        }
+        Ok(())
+    }
+
+    fn other_event(&mut self, event: KafkaEvent) -> Result<()> {
+        match event {
+            KafkaEvent::Error { fatal: true, message, .. } => return Err(anyhow!(message)),
+            KafkaEvent::Error { message, .. } => self.journal.broker_error(&message, clock::now()),
+            KafkaEvent::Gap { partition, from, to } => {
+                let what = format!(
+                    "the broker no longer holds the records of {partition} from offset {from} to {to}: replay that \
+                     time from the source's own log"
+                );
+                self.journal.broker_error(&what, clock::now());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &RecordBatch) {
+        let now = clock::now();
+        let limit = if self.refuses_future { now.plus(DAY) } else { Timestamp::MAX };
+        for part in self.decoders.decode(batch, &self.engine, now, limit) {
+            for run in part.runs {
+                self.lanes.read(&run.partition, run.newest, run.events);
+            }
+            if !part.facts.is_empty() {
+                self.journal.metrics().context_updates(part.facts.len() as u64);
+                self.engine.learn(part.facts);
+                self.has_learned = true;
+            }
+            self.cadence.changed(part.intake.len() as u64);
+            self.engine.push(part.intake);
+            self.quarantine.take(batch, part.rejects, &self.journal, now);
+        }
+        self.note_positions(batch.positions());
+    }
+
+    fn note_positions(&mut self, positions: &[Position]) {
+        for Position { partition, offset } in positions {
+            let newest = self.lanes.newest(partition);
+            self.reached.insert(partition.clone(), newest);
+            self.positions.insert(partition.clone(), (*offset, newest));
+        }
+        self.status.has_read(positions);
+    }
+
+    /// Brings event time to where it may go.
+    fn advance(&mut self) -> Result<()> {
+        let until = match self.lanes.due(clock::elapsed()) {
+            Due::Unknown => Timestamp::MIN,
+            Due::Until(watermark) => watermark,
+            Due::Everything => self.engine.newest(),
+        };
+        self.advance_to(until.max(self.engine.clock()))
+    }
+
+    fn advance_to(&mut self, until: Timestamp) -> Result<()> {
+        if until <= self.engine.clock() && !self.has_learned && !self.cadence.has_changed() {
+            return Ok(());
+        }
+        if until == Timestamp::MIN {
+            return Ok(());
+        }
+        let before = self.engine.clock();
+        let output = self.engine.advance(until);
+        self.has_learned = false;
+        if until > before {
+            self.cadence.changed(0);
+        }
+        self.absorb(&output)
+    }
+
+    fn absorb(&mut self, output: &Output) -> Result<()> {
+        let now = clock::now();
+        self.status.set_clock(self.engine.clock());
+        self.journal.metrics().watermark(self.engine.clock(), now);
+        self.figures.output(output, &self.journal, now);
+        if !output.handoffs.is_empty() || !output.incidents.is_empty() {
+            self.reporter.report(output, now, &self.store, &mut self.records)?;
+            self.cadence.urgent();
+        }
+        Ok(())
+    }
+
+    /// The log is over.
+    fn end(&mut self, at: Timestamp) -> Result<()> {
+        let output = self.engine.finish(at);
+        self.absorb(&output)?;
+        self.cadence.urgent();
+        self.commit()?;
+        self.status.set_tally(self.engine.tally());
+        self.status.set_phase(Phase::Ended);
+        Ok(())
+    }
+
+    /// Writes results, state and positions together.
+    fn commit(&mut self) -> Result<()> {
+        if !self.cadence.has_changed() {
+            return Ok(());
+        }
+        // State must not say that facts are known which nothing has acted on.
+        self.advance_to(self.engine.clock())?;
+        let started = clock::elapsed();
+        let records = std::mem::take(&mut self.records);
+        let mut state: Vec<StateRow> = std::mem::take(&mut self.own_rows);
+        state.extend(self.engine.save().into_iter().map(|row| StateRow { key: row.key, value: row.value }));
+        let positions = std::mem::take(&mut self.positions);
+        let commit = Commit {
+            state,
+            positions: positions.iter().map(|(partition, at)| stored(partition, *at)).collect(),
+            incidents: records.incidents,
+            handoffs: records.handoffs,
+            outbox: records.outbox,
+            quarantine: self.quarantine.drain(&self.journal, clock::now()),
+        };
+        let receipt = self.store.commit(&commit)?;
+        if receipt.outbox > 0 {
+            self.wakers.iter().for_each(|waker| waker.notify_one());
+        }
+        let positions: Vec<Position> =
+            positions.into_iter().map(|(partition, (offset, _))| Position { partition, offset }).collect();
+        self.status.has_committed(&positions);
+        let ended = clock::elapsed();
+        let events = self.cadence.committed(ended);
+        self.journal.committed(events, (ended - started) as f64 / 1e6);
+        Ok(())
+    }
+}
+
+fn stored(partition: &TopicPartition, (next_offset, newest): (i64, Timestamp)) -> store::Position {
+    store::Position {
+        topic: partition.topic.to_string(),
+        partition: partition.partition,
+        next_offset,
+        watermark: newest.0,
+    }
+}
