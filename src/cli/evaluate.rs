@@ -9,8 +9,13 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::lab::evaluate::{Evaluation, evaluate, read_incidents, read_labels};
 
-/// Compare incidents with the looks that are known to have had no reason.
+const EXAMPLE: &str = "\
+Example: how many of the sample week's looks without a reason a replay found
+  chartsentry evaluate --labels sample-logs/labels.csv result/incidents.ndjson";
+
+/// Compare incidents with the looks that are known to have had no reason
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLE)]
 pub struct EvaluateArgs {
     /// CSV file with the columns user_id, patient_id, kind
     #[arg(long, value_name = "FILE")]

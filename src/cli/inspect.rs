@@ -19,8 +19,13 @@ use crate::model::reject::{Place, Reject, RejectCode};
 use crate::model::time::Zone;
 use crate::source::file::{BlockReader, Piece, Sizes, paths};
 
-/// Arguments of `inspect`.
+const EXAMPLE: &str = "\
+Example: what a log holds, and why some of its records cannot be read
+  chartsentry inspect --summary sample-logs/access.csv";
+
+/// Decode files and print what they hold as canonical events; rejects go to standard error
 #[derive(Args, Debug, Default)]
+#[command(after_help = EXAMPLE)]
 pub struct InspectArgs {
     /// Print one JSON object of counts instead of the events
     #[arg(long)]

@@ -231,7 +231,7 @@ impl Context {
     /// The id of a relationship record, as its source wrote it.
     #[must_use]
     pub fn record_id(&self, record: u32) -> &str {
-        self.record_ids.get(&record).map_or_else(|| id_in(self.keys.text(record)), |id| id)
+        self.record_ids.get(&record).map(AsRef::as_ref).unwrap_or_else(|| id_in(self.keys.text(record)))
     }
 
     /// The key of a record.
@@ -366,7 +366,7 @@ impl Context {
 
     fn insert_tie(&mut self, patient: u32, tie: Tie) {
         let (keys, ids) = (&self.keys, &self.record_ids);
-        let id = |record: u32| ids.get(&record).map_or_else(|| id_in(keys.text(record)), |id| id);
+        let id = |record: u32| ids.get(&record).map(AsRef::as_ref).unwrap_or_else(|| id_in(keys.text(record)));
         let comes_before =
             |old: &Tie| old.starts < tie.starts || (old.starts == tie.starts && id(old.record) <= id(tie.record));
         grown(&mut self.ties, patient).insert(tie, comes_before);
