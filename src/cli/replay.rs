@@ -110,7 +110,7 @@ fn tell(summary: &Summary, job: &Replay, mut out: impl Write) -> Result<()> {
     if summary.rejects.total > 0 {
         writeln!(
             out,
-            "{:>12} records could not be used: see {}",
+            "{:>12} rejected, with reasons in {}",
             summary.rejects.total,
             job.out.join("quarantine.ndjson").display()
         )?;
