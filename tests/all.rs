@@ -5,6 +5,7 @@
 mod breach;
 mod cases;
 mod config;
+mod daemon;
 mod decode;
 mod engine;
 mod kafka_source;

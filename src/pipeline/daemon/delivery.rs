@@ -23,7 +23,7 @@ use crate::store::StoreHandle;
 use crate::telemetry::{Journal, OutboxState};
 
 /// How often lag and outbox are measured.
-const MEASURE: Duration = Duration::from_secs(5);
+const MEASURE: Duration = Duration::from_secs(2);
 
 /// Unpredictable bits, for names of runs and for waits that differ between daemons.
 pub(super) fn random() -> u64 {
@@ -75,6 +75,7 @@ pub(super) fn start(
 pub(super) async fn measure(
     connection: Connection,
     topics: Vec<String>,
+    sinks: Vec<String>,
     store: StoreHandle,
     status: Arc<Status>,
     journal: Arc<Journal>,
@@ -83,11 +84,11 @@ pub(super) async fn measure(
     let started = clock::now();
     let cluster = Cluster::connect(&connection).ok().map(Arc::new);
     loop {
-        let (cluster, topics, store) = (cluster.clone(), topics.clone(), store.clone());
+        let (cluster, topics, sinks, store) = (cluster.clone(), topics.clone(), sinks.clone(), store.clone());
         let (status, journal) = (Arc::clone(&status), Arc::clone(&journal));
         let work = tokio::task::spawn_blocking(move || {
             journal.metrics().uptime(started, clock::now());
-            measure_outbox(&store, &journal);
+            measure_outbox(&store, &sinks, &journal);
             cluster.iter().for_each(|cluster| measure_lag(cluster, &topics, &status, &journal));
         });
         // What went wrong is told by whoever needs it; figures only miss a turn.
@@ -99,11 +100,13 @@ pub(super) async fn measure(
     }
 }
 
-fn measure_outbox(store: &StoreHandle, journal: &Journal) {
+fn measure_outbox(store: &StoreHandle, sinks: &[String], journal: &Journal) {
     let Ok(depths) = store.outbox_depths() else { return };
-    for depth in depths {
-        let state = OutboxState { sink: &depth.sink, pending: u64::from(depth.pending), oldest: depth.oldest };
-        journal.metrics().outbox(state, clock::now());
+    for sink in sinks {
+        let depth = depths.iter().find(|depth| depth.sink == *sink);
+        let pending = depth.map_or(0, |depth| u64::from(depth.pending));
+        let oldest = depth.and_then(|depth| depth.oldest);
+        journal.metrics().outbox(OutboxState { sink, pending, oldest }, clock::now());
     }
 }
 

@@ -119,9 +119,18 @@ impl Daemon {
         let http =
             if mode.serves_http { Some(listen(&runtime, config.http.listen, &journal, &health, &stop)?) } else { None };
         let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &stop);
+        let names = settings::sinks(config).into_iter().map(|sink| sink.name).collect();
         let topics = config.kafka.access_topics.clone();
         let (watched, told) = (Arc::clone(&status), Arc::clone(&journal));
-        runtime.spawn(delivery::measure(connection.clone(), topics, handle.clone(), watched, told, stop.clone()));
+        runtime.spawn(delivery::measure(
+            connection.clone(),
+            topics,
+            names,
+            handle.clone(),
+            watched,
+            told,
+            stop.clone(),
+        ));
 
         let (commands, obeyed) = unbounded();
         let parts = Parts {

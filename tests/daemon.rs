@@ -1,0 +1,25 @@
+//! The daemon against librdkafka's own broker and against a real Apache Kafka.
+
+#[path = "daemon/hospital.rs"]
+mod hospital;
+#[path = "daemon/kill.rs"]
+mod kill;
+#[path = "daemon/parity.rs"]
+mod parity;
+#[path = "daemon/process.rs"]
+mod process;
+#[path = "daemon/service.rs"]
+mod service;
+
+/// Runs a test against both brokers.
+macro_rules! on_both_brokers {
+    ($($test:ident),* $(,)?) => {
+        mod embedded_broker {
+            $(#[test] fn $test() { super::$test(&crate::support::Broker::mock()); })*
+        }
+        mod real_broker {
+            $(#[test] fn $test() { if let Some(broker) = crate::support::Broker::real() { super::$test(&broker); } })*
+        }
+    };
+}
+use on_both_brokers;

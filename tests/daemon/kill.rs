@@ -1,0 +1,123 @@
+//! `kill -9` at bad moments changes nothing, and the receiver hears of every handoff.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chartsentry::breach::handoff::Handoff;
+use chartsentry::model::incident::{Incident, Status};
+use chartsentry::store::{Store, StoreHandle, StoreOptions};
+
+use super::hospital::{Hospital, PARTITIONS};
+use super::on_both_brokers;
+use super::process::{Process, config_text, free_address};
+use crate::support::Broker;
+
+on_both_brokers!(nothing_is_lost_or_doubled_by_kill_9);
+
+fn sink(address: SocketAddr) -> String {
+    format!(
+        "[[sinks]]\nname = \"siem\"\nkind = \"syslog\"\nformat = \"json\"\naddress = \"tcp://{address}\"\n\
+         min_severity = \"low\"\npatient_identifiers = \"plain\"\n"
+    )
+}
+
+fn open(folder: &Path) -> StoreHandle {
+    Store::open(&StoreOptions { path: folder.join("store.db"), key: None }).unwrap().handle()
+}
+
+/// Takes whatever comes on an address from now on.
+fn receive(address: SocketAddr) -> Arc<Mutex<Vec<u8>>> {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let listener = TcpListener::bind(address).unwrap();
+    let all = Arc::clone(&received);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, all) = (stream.unwrap(), Arc::clone(&all));
+            std::thread::spawn(move || {
+                let mut bytes = [0; 65_536];
+                while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    all.lock().unwrap().extend_from_slice(&bytes[..count]);
+                }
+            });
+        }
+    });
+    received
+}
+
+/// Everything of a handoff but its run and its clocks.
+fn handoffs(store: &StoreHandle) -> BTreeMap<String, String> {
+    let told = |handoff: Handoff| {
+        let Handoff { handoff_id, incident_id, sequence, reason, status, units, score, contributions, .. } = handoff;
+        (handoff_id, format!("{incident_id} {sequence} {reason:?} {status:?} {score} {units:?} {contributions:?}"))
+    };
+    store.handoffs().unwrap().iter().map(|record| told(serde_json::from_str(&record.json).unwrap())).collect()
+}
+
+fn has_read_all(process: &Process) -> bool {
+    process.metric("chartsentry_consumer_lag", "") == Some(0.0)
+}
+
+/// What a run without any disturbance ends with.
+fn undisturbed(broker: &Broker) -> (Vec<Incident>, BTreeMap<String, String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(folder.path(), &config_text(broker, "kill", folder.path(), "30m", ""));
+    process.wait("all accesses", has_read_all);
+    assert!(process.terminate().success());
+    let store = open(folder.path());
+    (store.incidents().unwrap(), handoffs(&store))
+}
+
+fn nothing_is_lost_or_doubled_by_kill_9(broker: &Broker) {
+    let hospital = Hospital::generate("--patients 2000 --staff 150 --days 9 --seed 8 --snoops 3");
+    broker.create_topic("kill-audit", PARTITIONS);
+    broker.create_compacted_topic("kill-context", 1);
+    broker.produce("kill-context", &hospital.fact_messages());
+    let messages = hospital.access_messages();
+    let (first, second) = messages.split_at(messages.len() * 6 / 10);
+    broker.produce("kill-audit", first);
+
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let text = config_text(broker, "kill", folder.path(), "30m", "") + &sink(address);
+    // In the middle of the work, wherever that is.
+    for moment in [0, 40, 150] {
+        let mut process = Process::start(folder.path(), &text);
+        process.wait_until_ready();
+        std::thread::sleep(Duration::from_millis(moment));
+        process.kill();
+    }
+    let mut process = Process::start(folder.path(), &text);
+    process.wait("all accesses", has_read_all);
+    process.wait("the outbox to fill", |process| process.metric("chartsentry_outbox_pending", "siem") > Some(0.0));
+    process.kill();
+    {
+        let store = open(folder.path());
+        let incidents = store.incidents().unwrap();
+        assert!(incidents.iter().any(|incident| incident.status == Status::Provisional));
+        assert!(store.outbox_depths().unwrap()[0].pending > 0);
+        let kept = store.positions().unwrap().iter().map(|position| position.next_offset).sum::<i64>();
+        assert_eq!(kept, (first.len() + hospital.facts.len()) as i64);
+    }
+
+    broker.produce("kill-audit", second);
+    let received = receive(address);
+    let mut process = Process::start(folder.path(), &text);
+    process.wait("all accesses", has_read_all);
+    process.wait("the outbox to empty", |process| process.metric("chartsentry_outbox_pending", "siem") == Some(0.0));
+    assert!(process.terminate().success());
+
+    let store = open(folder.path());
+    let found = (store.incidents().unwrap(), handoffs(&store));
+    let wanted = undisturbed(broker);
+    assert!(wanted.0.len() >= 5 && wanted.1.len() >= 5, "{} incidents, {} handoffs", wanted.0.len(), wanted.1.len());
+    assert_eq!(found.0, wanted.0);
+    assert_eq!(found.1, wanted.1);
+    let received = String::from_utf8_lossy(&received.lock().unwrap()).into_owned();
+    let missing: Vec<_> = found.1.keys().filter(|id| !received.contains(id.as_str())).collect();
+    assert!(missing.is_empty(), "{} of {} handoffs never arrived: {missing:?}", missing.len(), found.1.len());
+    assert_eq!(store.dead_letters("siem").unwrap(), []);
+}

@@ -1,0 +1,124 @@
+//! The binary as a child process, and what answers on its port.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::support::Broker;
+
+/// A port that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A configuration for topics `NAME-audit` and `NAME-context` with everything else in `folder`.
+pub(crate) fn config_text(broker: &Broker, name: &str, folder: &Path, lateness: &str, more: &str) -> String {
+    let properties = broker.connection("unused").properties;
+    let properties: String = properties.iter().map(|(key, value)| format!("\"{key}\" = \"{value}\"\n")).collect();
+    format!(
+        "[kafka]\nbrokers = \"{}\"\ngroup_id = \"{name}-{}\"\naccess_topics = [\"{name}-audit\"]\n\
+         context_topics = [\"{name}-context\"]\n{more}\n[kafka.properties]\n{properties}\n\
+         [store]\npath = \"{}\"\n[engine]\nallowed_lateness = \"{lateness}\"\n",
+        broker.brokers(),
+        folder.file_name().unwrap().to_str().unwrap().trim_start_matches('.'),
+        folder.join("store.db").display(),
+    )
+}
+
+/// A running `chartsentry run`.
+pub(crate) struct Process {
+    child: Child,
+    http: SocketAddr,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts the daemon with a configuration, to which its port is added.
+    pub(crate) fn start(folder: &Path, text: &str) -> Self {
+        let http = free_address();
+        let config = folder.join("config.toml");
+        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n")).unwrap();
+        let log = folder.join("stderr.log");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_chartsentry"))
+            .args(["run", "--config", config.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { child, http, log }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Status line and body; nothing while nobody answers.
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect_timeout(&self.http, Duration::from_secs(2)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// The sum of a metric over its labels that hold `label`.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> Option<f64> {
+        let text = self.get("/metrics")?;
+        let lines = text.lines().filter(|line| {
+            let series = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+            series && line.contains(label)
+        });
+        let values: Vec<f64> = lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        if values.is_empty() { None } else { Some(values.iter().sum()) }
+    }
+
+    /// Waits until something holds; fails with the log when it does not within two minutes.
+    pub(crate) fn wait(&mut self, what: &str, mut is_done: impl FnMut(&Self) -> bool) {
+        for _ in 0..1_200 {
+            if is_done(self) {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("ended with {status} while waiting for {what}:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("waited two minutes for {what}:\n{}\n{:?}", self.log(), self.get("/metrics"));
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        self.wait("readiness", |process| process.get("/readyz").is_some_and(|text| text.starts_with("HTTP/1.1 200")));
+    }
+
+    /// As a power cut would end it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end and waits for ten seconds at most.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        for _ in 0..100 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("still there ten seconds after SIGTERM:\n{}", self.log());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,82 @@
+//! What operators rely on: poison does not stop it, it tells how it is, and it ends when asked to.
+
+use std::time::Duration;
+
+use chartsentry::store::{Store, StoreOptions};
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Headers;
+
+use super::on_both_brokers;
+use super::process::{Process, config_text};
+use crate::support::{Broker, Message};
+
+on_both_brokers!(poison_is_set_aside_and_the_daemon_goes_on);
+
+fn access(id: u32, at: &str) -> String {
+    format!(
+        "{{\"event_id\":\"e{id}\",\"occurred_at\":\"{at}\",\"user_id\":\"u1\",\"patient_id\":\"p{id}\",\"action\":\"view\"}}"
+    )
+}
+
+fn poison_is_set_aside_and_the_daemon_goes_on(broker: &Broker) {
+    broker.create_topic("poison-audit", 1);
+    broker.create_compacted_topic("poison-context", 1);
+    broker.create_topic("poison-quarantine", 1);
+    let huge = format!("{{\"event_id\":\"{}\"}}", "x".repeat(900_000));
+    let values: [(Option<Vec<u8>>, &str); 8] = [
+        (Some(access(1, "2026-06-01T07:00:00Z").into()), ""),
+        (Some(Vec::new()), "invalid_json"),
+        (Some(vec![0xff, 0x00, 0x9f, b'\n']), "invalid_encoding"),
+        (Some(huge.into()), "missing_field"),
+        (Some(b"{\"event_id\":".to_vec()), "invalid_json"),
+        (None, "missing_field"),
+        (Some(access(2, "2999-01-01T00:00:00Z").into()), "future"),
+        (Some(access(3, "2026-06-01T08:00:00Z").into()), ""),
+    ];
+    let message = |value: &Option<Vec<u8>>| Message { partition: 0, key: Some(b"u1".to_vec()), value: value.clone() };
+    broker.produce("poison-audit", &values.iter().map(|(value, _)| message(value)).collect::<Vec<_>>());
+
+    let folder = tempfile::tempdir().unwrap();
+    let more = "quarantine_topic = \"poison-quarantine\"\n";
+    let mut process = Process::start(folder.path(), &config_text(broker, "poison", folder.path(), "1s", more));
+    process.wait_until_ready();
+    process.wait("the whole topic", |process| process.metric("chartsentry_consumer_lag", "") == Some(0.0));
+    assert!(process.get("/healthz").unwrap().starts_with("HTTP/1.1 200"));
+    for (reason, count) in [("invalid_json", 2.0), ("invalid_encoding", 1.0), ("missing_field", 2.0), ("future", 1.0)] {
+        let label = format!("reason=\"{reason}\"");
+        assert_eq!(process.metric("chartsentry_rejects_total", &label), Some(count), "{reason}");
+    }
+    // The feed is idle for longer than an access may be late: everything that came is decided.
+    process.wait("a verdict", |process| process.metric("chartsentry_accesses_total", "") == Some(2.0));
+    let log = process.log();
+    assert!(log.contains("poison-audit[0]@2") && !log.contains("xxxx") && !log.contains("p1"), "{log}");
+    assert_eq!(process.terminate().code(), Some(0));
+
+    let store = Store::open(&StoreOptions { path: folder.path().join("store.db"), key: None }).unwrap();
+    let kept = store.handle().quarantine(100).unwrap();
+    let wanted: Vec<(i64, &str)> =
+        (0..).zip(&values).filter(|(_, (_, reason))| !reason.is_empty()).map(|(at, (_, why))| (at, *why)).collect();
+    assert_eq!(kept.iter().map(|record| (record.offset, record.reason.as_str())).collect::<Vec<_>>(), wanted);
+    assert_eq!(kept[1].record, values[2].0.clone().unwrap());
+    assert_eq!(store.positions().unwrap()[0].next_offset, values.len() as i64);
+    copies_are_whole(broker, &values, &wanted);
+}
+
+/// The topic holds every record as it came, with its place and the reason.
+fn copies_are_whole(broker: &Broker, values: &[(Option<Vec<u8>>, &str)], wanted: &[(i64, &str)]) {
+    let mut config = broker.connection("poison-copies").client_config();
+    let consumer: BaseConsumer =
+        config.set("group.id", "poison-copies").set("auto.offset.reset", "earliest").create().unwrap();
+    consumer.subscribe(&["poison-quarantine"]).unwrap();
+    for (offset, reason) in wanted {
+        let copy = consumer.poll(Duration::from_secs(30)).expect("a copy").unwrap();
+        let value = values[*offset as usize].0.clone().unwrap_or_default();
+        assert_eq!(copy.payload().unwrap_or_default(), value);
+        let headers = copy.headers().unwrap();
+        let header = |name: &str| headers.iter().find(|header| header.key == name).and_then(|header| header.value);
+        assert_eq!(header("topic"), Some(&b"poison-audit"[..]));
+        assert_eq!(header("offset"), Some(offset.to_string().as_bytes()));
+        assert_eq!(header("reason"), Some(reason.as_bytes()));
+    }
+}
