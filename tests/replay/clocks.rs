@@ -113,3 +113,17 @@ fn a_task_that_the_looker_gave_themselves_afterwards_is_no_care() {
     let run = Hospital::new(&format!("{task}{visit}"), LOOK).run(SATURDAY);
     assert_eq!(run.summary.explained_by.get("direct"), None, "{:?}", run.summary.explained_by);
 }
+
+#[test]
+#[ignore = "such records are kept whole"]
+fn an_access_from_the_future_is_kept_up_to_the_limit_of_the_quarantine() {
+    let long = "x".repeat(100_000);
+    let hospital = Hospital::new("", "");
+    let log = format!(
+        "event_id,occurred_at,user_id,patient_id,action,purpose\n\
+         e1,2026-06-01T17:00:00Z,u1,p1,view,\ne2,2026-06-20T17:00:00Z,u1,p1,view,{long}\n"
+    );
+    std::fs::write(hospital.log(), log).unwrap();
+    let [reject] = &hospital.run(SATURDAY).lines("quarantine.ndjson")[..] else { panic!("one reject") };
+    assert!(reject["record"].as_str().unwrap().len() <= chartsentry::model::reject::Reject::KEPT_BYTES);
+}

@@ -89,3 +89,15 @@ fn a_glob_names_several_logs() {
     let run = run(&sample("context"), &[&dir.path().join("*.csv")], SATURDAY);
     assert_eq!(run.text("incidents.ndjson"), sample_week().text("incidents.ndjson"));
 }
+
+#[test]
+#[ignore = "the table of the earlier run stays"]
+fn a_run_without_verdicts_leaves_none_of_an_earlier_run() {
+    let (out, mut job) = super::job(&sample("context"), &[&sample("access.csv")], SATURDAY);
+    let replay =
+        |job: &_| chartsentry::pipeline::replay::replay(&chartsentry::config::Config::shipped(), job, &|_, _, _| {});
+    replay(&job).unwrap();
+    job.verdicts = false;
+    replay(&job).unwrap();
+    assert!(!out.path().join("verdicts.parquet").exists());
+}
