@@ -11,6 +11,7 @@ use super::style::Paint;
 use crate::cli;
 use crate::decode::time::{Written, read_instant};
 use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::clock;
 use crate::pipeline::replay::{Replay, replay};
 use crate::replay::summary::Summary;
 
@@ -63,6 +64,12 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
         available_at: args.available_at.as_deref().map(|text| instant("--available-at", text, &zone)).transpose()?,
         verdicts: args.verdicts,
     };
+    if job.available_at > Some(job.as_of.unwrap_or_else(clock::now)) {
+        return Err(cli::Usage(
+            "--available-at lies after \"now\": a log cannot be replayed before it is there".to_owned(),
+        )
+        .into());
+    }
     let bar = progress_bar();
     let summary = replay(&config, &job, &|what, read, all| {
         bar.set_message(what);

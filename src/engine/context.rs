@@ -21,6 +21,7 @@ use super::population::Population;
 use super::relations::{GraceTable, Tie, TieList};
 use super::roster::{MARGIN, Roster, Turn};
 use super::settings::Policy;
+use super::slots::{Slot, Slots};
 
 /// Which accesses a fact can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,38 +53,6 @@ pub struct Contact {
     known_from: Timestamp,
     known_to: Timestamp,
     record: u32,
-}
-
-/// Where the versions of a record stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    Member(u32),
-    Chart(u32),
-    Contact(u32),
-    Tie(u32),
-    Turn(u32),
-    Outage,
-}
-
-/// The slots of one record: nearly every record has one.
-#[derive(Clone, Debug, Default)]
-struct Slots {
-    first: Option<Slot>,
-    others: Vec<Slot>,
-}
-
-impl Slots {
-    fn insert(&mut self, slot: Slot) {
-        if self.first.is_none() {
-            self.first = Some(slot);
-        } else if self.iter().all(|old| old != slot) {
-            self.others.push(slot);
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Slot> {
-        self.first.into_iter().chain(self.others.iter().copied())
-    }
 }
 
 /// What the short way of deciding asks about a user, beside each other in memory.

@@ -34,6 +34,7 @@ pub mod roster;
 pub mod rules;
 pub mod settings;
 mod shard;
+mod slots;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};

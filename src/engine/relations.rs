@@ -84,9 +84,6 @@ pub struct Hits {
     pub department: Option<Hit>,
     /// A task (billing, release of information, quality review) that names the user or a department.
     pub task: Option<Hit>,
-    /// One that only the looker wrote, after the look: evidence for nothing unless something else
-    /// supports it.
-    pub self_made: Option<Hit>,
     /// Someone else's record shows the patient in care here at that moment.
     pub supported: bool,
 }
@@ -145,11 +142,14 @@ impl TieList {
         self.0.iter_mut().filter(move |tie| tie.record == record)
     }
 
-    /// The best relationship of each basis. Newest first, so that most look-ups end after a few steps:
+    /// The best relationship of each basis. A record that only the looker wrote, after the look, counts
+    /// only where somebody else's shows the patient in care at that moment, and never as a task: people
+    /// do not give themselves the right to look. Newest first, so that most look-ups end after a few steps:
     /// a direct hit inside its interval ends the search at once.
     #[must_use]
     pub fn search(&self, query: &Query<'_>, graces: &GraceTable) -> Hits {
         let mut hits = Hits::default();
+        let mut self_made = Hits::default();
         for tie in self.0.iter().rev() {
             if !tie.is_known(query.now) {
                 continue;
@@ -162,23 +162,37 @@ impl TieList {
                 continue;
             }
             let hit = Hit { cover, kind: tie.kind, record: tie.record };
-            let slot = if !is_others && tie.known_from > query.at {
-                &mut hits.self_made
-            } else if tie.kind.is_task() {
-                &mut hits.task
-            } else if names_user {
-                &mut hits.direct
-            } else {
-                &mut hits.department
-            };
-            if slot.is_none_or(|best| best.cover < cover) {
-                *slot = Some(hit);
-            }
+            let is_self_made = !is_others && tie.known_from > query.at;
+            let of_this_author = if is_self_made { &mut self_made } else { &mut hits };
+            of_this_author.note(hit, names_user);
             if names_user && cover == Cover::Inside && hits.direct == Some(hit) {
                 break;
             }
         }
+        if hits.supported {
+            hits.direct = better(hits.direct, self_made.direct);
+            hits.department = better(hits.department, self_made.department);
+        }
         hits
+    }
+}
+
+impl Hits {
+    fn note(&mut self, hit: Hit, names_user: bool) {
+        let slot = match (hit.kind.is_task(), names_user) {
+            (true, _) => &mut self.task,
+            (false, true) => &mut self.direct,
+            (false, false) => &mut self.department,
+        };
+        *slot = better(*slot, Some(hit));
+    }
+}
+
+/// The first, unless the second covers more firmly.
+fn better(first: Option<Hit>, second: Option<Hit>) -> Option<Hit> {
+    match (first, second) {
+        (Some(one), Some(other)) if one.cover < other.cover => second,
+        _ => first.or(second),
     }
 }
 
@@ -258,9 +272,12 @@ mod tests {
         let mut order = tie(RelationshipKind::Consult, Tie::user_holder(NURSE), 100, 110);
         order.author = NURSE;
         order.known_from = Timestamp(106 * HOUR);
-        let hits = search(&[order], 105, 106);
-        assert!(hits.direct.is_none() && hits.self_made.is_some() && !hits.supported);
+        assert_eq!(search(&[order], 105, 106), Hits::default());
         let stay = tie(RelationshipKind::Encounter, Tie::department_holder(WARD + 1), 100, 110);
-        assert!(search(&[order, stay], 105, 106).supported);
+        assert!(search(&[order, stay], 105, 106).direct.is_some());
+        let mut task = tie(RelationshipKind::Billing, Tie::user_holder(NURSE), 100, 110);
+        (task.author, task.known_from) = (NURSE, order.known_from);
+        let hits = search(&[task, stay], 105, 106);
+        assert!(hits.task.is_none() && hits.direct.is_none());
     }
 }

@@ -59,11 +59,13 @@ impl DecodeSink for Taken<'_> {
 /// The reject for an access that happened after "now".
 #[must_use]
 pub fn from_the_future(event: &AccessEvent<'_>, place: Place) -> Reject {
+    let mut record = serde_json::to_string(event).unwrap_or_default();
+    record.truncate(record.floor_char_boundary(Reject::KEPT_BYTES));
     Reject {
         place,
         reason: RejectCode::Future,
         sentence: "occurred_at lies after the run's \"now\": check the source's clock, or give --as-of a later instant"
             .into(),
-        record: serde_json::to_string(event).unwrap_or_default(),
+        record,
     }
 }

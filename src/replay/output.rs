@@ -88,6 +88,21 @@ pub fn write_text(directory: &Path, name: &str, text: &str) -> Result<()> {
     file.finish()
 }
 
+/// Removes a result of an earlier run that this one does not write, so that files beside each other
+/// belong together.
+///
+/// # Errors
+/// When it is there and cannot be removed; the message names it.
+pub fn remove_result(directory: &Path, name: &str) -> Result<()> {
+    let path = directory.join(name);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove the earlier {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A file of JSON objects, one a line, written as they come.
 #[derive(Debug)]
 pub struct NdjsonFile {

@@ -91,7 +91,6 @@ fn a_glob_names_several_logs() {
 }
 
 #[test]
-#[ignore = "the table of the earlier run stays"]
 fn a_run_without_verdicts_leaves_none_of_an_earlier_run() {
     let (out, mut job) = super::job(&sample("context"), &[&sample("access.csv")], SATURDAY);
     let replay =

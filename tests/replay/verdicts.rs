@@ -62,7 +62,6 @@ fn an_explained_access_names_its_record() {
 }
 
 #[test]
-#[ignore = "where a supported record of the looker's own is inside its dates, the table says direct and the summary department"]
 fn the_table_of_verdicts_and_the_summary_name_the_same_bases() {
     let run = sample_week();
     let (verdicts, bases) = (column(run, "verdicts.parquet", "verdict"), column(run, "verdicts.parquet", "basis"));

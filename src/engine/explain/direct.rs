@@ -19,7 +19,7 @@
 use super::{Explanation, Weights};
 use crate::engine::enrich::View;
 use crate::engine::registry::{self, Entry, Meta};
-use crate::engine::relations::{Cover, Hit};
+use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
 static META: Meta = Meta { id: "direct", since: "0.1.0", source: include_str!("direct.rs") };
@@ -44,12 +44,7 @@ impl Default for Direct {
 
 impl Explanation for Direct {
     fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
-        let supported = view.hits.self_made.filter(|_| view.hits.supported);
-        let best = match (view.hits.direct, supported) {
-            (Some(own), Some(late)) if own.cover == Cover::Grace && late.cover == Cover::Inside => Some(late),
-            (own, late) => own.or(late),
-        };
-        best.map(|hit| self.0.of(hit))
+        view.hits.direct.map(|hit| self.0.of(hit))
     }
 
     fn reason(&self, weight: f64) -> String {

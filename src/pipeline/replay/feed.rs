@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::decode::{Counters, Decoder, Expect};
 use crate::engine::dictionary::Dictionary;
 use crate::engine::{Engine, Intake};
-use crate::model::reject::Reject;
+use crate::model::reject::{Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
 use crate::pipeline::take::Taken;
@@ -85,8 +85,10 @@ impl Feed {
         let decoded: Vec<Decoded> = group.par_iter().zip(&mut self.decoders).map(decode).collect();
         for (work, decoded) in group.iter().zip(&decoded) {
             if let Some(counts) = work.file_number().and_then(|number| self.by_file.get_mut(number)) {
-                counts.0 += decoded.intake.len() as u64;
-                counts.1 += decoded.rejects.len() as u64;
+                // What lies in the future could be read; it only does not count yet.
+                let unreadable = decoded.rejects.iter().filter(|reject| reject.reason != RejectCode::Future).count();
+                counts.0 += (decoded.intake.len() + decoded.rejects.len() - unreadable) as u64;
+                counts.1 += unreadable as u64;
             }
         }
         Ok(decoded)

@@ -13,7 +13,7 @@ use crate::engine::output::{Output, SLOT, Slots};
 use crate::engine::roles;
 use crate::model::reject::Reject;
 use crate::model::time::{Timestamp, Zone};
-use crate::replay::output::{NdjsonFile, create_directory};
+use crate::replay::output::{NdjsonFile, create_directory, remove_result};
 use crate::replay::report::{DayCount, DetectionFigures, ReportInput, latest_handoffs, write_report};
 use crate::replay::summary::{IncidentCounts, LocalTimeCounts, Measured, RejectCounts, Summary};
 use crate::replay::tables::{
@@ -126,8 +126,9 @@ impl Results {
         write_incidents_ndjson(directory, &incidents)?;
         write_incidents_parquet(directory, &incidents)?;
         self.detections.finish()?;
-        if let Some(verdicts) = self.verdicts {
-            verdicts.finish()?;
+        match self.verdicts {
+            Some(verdicts) => verdicts.finish()?,
+            None => remove_result(directory, "verdicts.parquet")?,
         }
         self.handoffs.finish()?;
         self.quarantine.finish()?;
