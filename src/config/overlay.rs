@@ -180,12 +180,12 @@ mod tests {
     static META: Meta = Meta { id: "same_surname", since: "0.1.0", source: "" };
     static OTHER: Meta = Meta { id: "household", since: "0.1.0", source: "" };
 
-    fn build(settings: &Json) -> Result<Box<dyn Fn()>, String> {
+    fn build(settings: &Json) -> Result<Option<Box<dyn Fn()>>, String> {
         let settings: Settings = read(settings)?;
         if settings.least == 0 {
             return Err("least must be above 0".to_owned());
         }
-        Ok(Box::new(|| ()))
+        Ok(Some(Box::new(|| ())))
     }
 
     fn resolve(text: &str) -> Result<BTreeMap<String, Json>, String> {

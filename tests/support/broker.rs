@@ -114,8 +114,10 @@ impl RealBroker {
     fn start() -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh");
         let mut child = Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
-        let lines = BufReader::new(child.stdout.take()?).lines();
-        let brokers = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
+        // To the last line: a script whose output is closed too early ends, and its broker with it.
+        let mut lines = BufReader::new(child.stdout.take()?).lines().map_while(Result::ok);
+        let brokers = lines.find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
+        lines.find(|line| line.starts_with("DIR="));
         let Some(brokers) = brokers else {
             let status = child.wait().unwrap();
             assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
