@@ -105,7 +105,9 @@ fn print(outcome: &Outcome, logs: &Path, paint: Paint, out: &mut impl Write) -> 
         logs.display(),
     )?;
     writeln!(out, "{}\n", paint.dim(&format!("accesses from {first} to {last}; nobody in the sample exists")))?;
-    writeln!(out, "{}", table(outcome, &handoffs, paint))?;
+    for line in table(outcome, &handoffs, paint).lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
     let hidden = outcome.incidents.len().saturating_sub(SHOWN);
     if hidden > 0 {
         writeln!(out, "... and {hidden} more in the store")?;
@@ -120,9 +122,15 @@ fn print(outcome: &Outcome, logs: &Path, paint: Paint, out: &mut impl Write) -> 
     writeln!(out, "  head -3 {alerts}")?;
     let detector = outcome.incidents.iter().flat_map(|incident| &incident.contributions).map(|found| &found.id);
     let detector = detector.filter(|id| !id.starts_with("explained:")).min().map_or("same_surname", |id| id);
-    writeln!(out, "  chartsentry explain {detector}      how a detector decides")?;
-    writeln!(out, "  chartsentry check --config config/chartsentry.toml      every setting, at its default")?;
-    writeln!(out, "  chartsentry run --config FILE      the same on your own topics")
+    let next = [
+        (format!("chartsentry explain {detector}"), "how a detector decides"),
+        ("chartsentry check --config config/chartsentry.toml".to_owned(), "every setting, at its default"),
+        ("chartsentry run --config FILE".to_owned(), "the same on your own topics"),
+    ];
+    for (command, what) in next {
+        writeln!(out, "  {command:<52}{}", paint.dim(what))?;
+    }
+    Ok(())
 }
 
 fn counts(outcome: &Outcome, paint: Paint, out: &mut impl Write) -> io::Result<()> {
@@ -153,12 +161,12 @@ fn counts(outcome: &Outcome, paint: Paint, out: &mut impl Write) -> io::Result<(
         })
         .collect();
     let withdrawn = outcome.incidents.iter().filter(|incident| incident.status == Status::Withdrawn).count();
-    writeln!(
-        out,
-        "  incidents   {}: {}; {withdrawn} withdrawn, explained by a record that came later",
-        outcome.incidents.len(),
-        by_severity.join(", ")
-    )?;
+    let explained = if withdrawn == 0 {
+        String::new()
+    } else {
+        format!("; {withdrawn} withdrawn, explained by a record that came later")
+    };
+    writeln!(out, "  incidents   {}: {}{explained}", outcome.incidents.len(), by_severity.join(", "))?;
     writeln!(out, "  handoffs    {}", outcome.handoff_count)
 }
 
@@ -232,7 +240,7 @@ fn clocks(handoff: &Handoff) -> String {
     ];
     let next = dates.iter().filter_map(|(date, what)| Some(((*date)?, *what))).min_by_key(|(date, _)| *date);
     let next = next.map_or_else(|| "no deadline".to_owned(), |(date, what)| format!("{date} {what}"));
-    format!("detected {}\n{next}", handoff.detected.business_day)
+    format!("day 0 {}, a business day\n{next}", handoff.detected.business_day)
 }
 
 fn grouped(number: u64) -> String {

@@ -118,16 +118,24 @@ impl Rows {
         self.text = text;
     }
 
-    /// Splits off the rows at or before `until`; the others stay.
+    /// Appends rows that came later.
+    pub(super) fn append(&mut self, later: Self) {
+        let offset = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(&later.text);
+        self.rows.extend(later.rows.into_iter().map(|mut row| {
+            row.event_start = row.event_start.saturating_add(offset);
+            row
+        }));
+    }
+
+    /// Splits off the rows at or before `until`; the others, usually few, stay.
     pub(super) fn take_until(&mut self, until: Timestamp) -> Self {
-        if self.rows.iter().all(|row| row.at <= until) {
-            return std::mem::take(self);
+        let mut due = std::mem::take(self);
+        for row in due.rows.iter().filter(|row| row.at > until) {
+            self.push(*row, due.event_id(row));
         }
-        let all = std::mem::take(self);
-        let mut due = Self::default();
-        for row in &all.rows {
-            let part = if row.at <= until { &mut due } else { &mut *self };
-            part.push(*row, all.event_id(row));
+        if !self.is_empty() {
+            due.rows.retain(|row| row.at <= until);
         }
         due
     }

@@ -34,7 +34,14 @@ impl Horizon {
     /// Whether an event with this identity came within `window` of `row`, and not longer ago than that.
     /// Rows that are only still here because their bucket is do not count, so that the answer does not
     /// depend on buckets.
-    pub(super) fn has_copy(&self, row: &Access, event_id: &str, now: Timestamp, window: i64) -> bool {
+    pub(super) fn has_copy(
+        &self,
+        identity: Identity,
+        row: &Access,
+        event_id: &str,
+        now: Timestamp,
+        window: i64,
+    ) -> bool {
         let is_same = |&number: &u32| {
             let Some((old, id)) = self.find(number) else { return false };
             old.patient == row.patient
@@ -43,11 +50,11 @@ impl Horizon {
                 && (old.at - row.at).abs() <= window
                 && now.minus(window) <= old.at
         };
-        self.ids.find(identity_hash(row, event_id), is_same).is_some()
+        self.ids.find(identity.0, is_same).is_some()
     }
 
     /// Adds a row and gives its number.
-    pub(super) fn push(&mut self, mut row: Access, event_id: &str) -> u32 {
+    pub(super) fn push(&mut self, identity: Identity, mut row: Access, event_id: &str) -> u32 {
         if self.buckets.back().is_none_or(|bucket| bucket.rows.len() == BUCKET) {
             let mut bucket = Bucket { newest: Timestamp::MIN, ..Bucket::default() };
             bucket.rows.rows.reserve_exact(BUCKET);
@@ -58,8 +65,8 @@ impl Horizon {
             if row.patient == NONE { NONE } else { replace(&mut self.last_of_patient, row.patient, number) };
         row.previous_of_user = replace(&mut self.last_of_user, row.user, number);
         let (buckets, first) = (&self.buckets, self.first);
-        let rehash = |&old: &u32| find(buckets, first, old).map_or(0, |(row, id)| identity_hash(row, id));
-        self.ids.insert_unique(identity_hash(&row, event_id), number, rehash);
+        let rehash = |&old: &u32| find(buckets, first, old).map_or(0, |(row, id)| Identity::of(row, id).0);
+        self.ids.insert_unique(identity.0, number, rehash);
         if let Some(bucket) = self.buckets.back_mut() {
             bucket.newest = bucket.newest.max(row.at);
             bucket.rows.push(row, event_id);
@@ -101,18 +108,18 @@ impl Horizon {
         std::iter::successors(last.and_then(held), step)
     }
 
-    /// Lets go of the buckets whose every row is older than `before`, showing each row once more.
-    pub(super) fn retire(&mut self, before: Timestamp, mut leave: impl FnMut(&Access, &str)) {
+    /// Lets go of the buckets whose every row is older than `before`, showing them once more.
+    pub(super) fn retire(&mut self, before: Timestamp, mut leave: impl FnMut(&Rows)) {
         while self.buckets.front().is_some_and(|bucket| bucket.rows.len() == BUCKET && bucket.newest < before) {
-            let Some(bucket) = self.buckets.pop_front() else { return };
-            for (place, row) in bucket.rows.rows.iter().enumerate() {
+            let Some(Bucket { rows, .. }) = self.buckets.pop_front() else { return };
+            for (place, row) in rows.rows.iter().enumerate() {
                 let number = self.first.wrapping_add(place as u32);
-                let id = bucket.rows.event_id(row);
-                if let Ok(entry) = self.ids.find_entry(identity_hash(row, id), |&held| held == number) {
+                let identity = Identity::of(row, rows.event_id(row));
+                if let Ok(entry) = self.ids.find_entry(identity.0, |&held| held == number) {
                     entry.remove();
                 }
-                leave(row, id);
             }
+            leave(&rows);
             self.first = self.first.wrapping_add(BUCKET as u32);
         }
     }
@@ -130,8 +137,14 @@ fn find(buckets: &VecDeque<Bucket>, first: u32, number: u32) -> Option<(&Access,
     Some((row, rows.event_id(row)))
 }
 
-fn identity_hash(row: &Access, event_id: &str) -> u64 {
-    hash_text(event_id) ^ u64::from(row.patient).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+/// Hash of what makes an event one: its id and its patient.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity(u64);
+
+impl Identity {
+    pub(super) fn of(row: &Access, event_id: &str) -> Self {
+        Self(hash_text(event_id) ^ u64::from(row.patient).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
 }
 
 fn replace(all: &mut Vec<u32>, index: u32, number: u32) -> u32 {

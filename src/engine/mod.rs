@@ -223,7 +223,11 @@ impl Engine {
     #[must_use]
     pub fn explained_by(&self, tally: &Tally) -> BTreeMap<String, u64> {
         let name = |basis: u8| self.rules.explanations.get(usize::from(basis)).map_or("", |rule| rule.meta.id);
-        tally.explained.iter().map(|(&basis, &count)| (name(basis).to_owned(), count)).collect()
+        (0..)
+            .zip(&tally.explained)
+            .filter(|(_, count)| **count > 0)
+            .map(|(basis, &count)| (name(basis).to_owned(), count))
+            .collect()
     }
 
     /// What the shards brought, and the incidents that changed.

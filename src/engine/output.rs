@@ -181,9 +181,18 @@ pub type Slots = BTreeMap<i64, [u64; 3]>;
 /// Microseconds of a slot.
 pub const SLOT: i64 = 15 * 60 * SECOND;
 
-pub(super) fn slot_row(slots: &mut Slots, row: &Access) {
-    if row.standing == Standing::Explained {
-        slots.entry(row.at.0.div_euclid(SLOT)).or_default()[0] += 1;
+/// Counts explained rows; rows of one slot mostly follow each other, so they are added up first.
+pub(super) fn slot_rows<'r>(slots: &mut Slots, rows: impl Iterator<Item = &'r Access>) {
+    let (mut current, mut count) = (0, 0);
+    for row in rows.filter(|row| row.standing == Standing::Explained) {
+        let slot = row.at.0.div_euclid(SLOT);
+        if slot != current && count > 0 {
+            slots.entry(current).or_default()[0] += std::mem::take(&mut count);
+        }
+        (current, count) = (slot, count + 1);
+    }
+    if count > 0 {
+        slots.entry(current).or_default()[0] += count;
     }
 }
 
@@ -220,7 +229,7 @@ impl BeyondHorizon {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Explained accesses by the place of their basis among the explanations.
-    pub(super) explained: BTreeMap<u8, u64>,
+    pub(super) explained: Vec<u64>,
     pub unexplained: u64,
     pub suspicious: u64,
     pub duplicates: u64,
@@ -233,9 +242,17 @@ pub struct Tally {
 }
 
 impl Tally {
+    fn add_explained(&mut self, basis: u8, count: u64) {
+        let basis = usize::from(basis);
+        if self.explained.len() <= basis {
+            self.explained.resize(basis + 1, 0);
+        }
+        self.explained[basis] += count;
+    }
+
     pub(super) fn add_row(&mut self, row: &Access) {
         match row.standing {
-            Standing::Explained => *self.explained.entry(row.basis).or_default() += 1,
+            Standing::Explained => self.add_explained(row.basis, 1),
             Standing::Held => {}
             Standing::Aside if row.patient == NONE => self.without_patient += 1,
             Standing::Aside if row.outcome != Outcome::Success => self.not_successful += 1,
@@ -249,15 +266,15 @@ impl Tally {
             let explained = member.decision.explained;
             match (verdict(episode, explained.is_some(), member.decision.joins()), explained) {
                 (VerdictKind::Suspicious, _) => self.suspicious += 1,
-                (VerdictKind::Explained, Some(explained)) => *self.explained.entry(explained.basis).or_default() += 1,
+                (VerdictKind::Explained, Some(explained)) => self.add_explained(explained.basis, 1),
                 _ => self.unexplained += 1,
             }
         }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        for (basis, count) in &other.explained {
-            *self.explained.entry(*basis).or_default() += count;
+        for (basis, count) in (0..).zip(&other.explained) {
+            self.add_explained(basis, *count);
         }
         self.unexplained += other.unexplained;
         self.suspicious += other.suspicious;
@@ -274,7 +291,7 @@ impl Tally {
     /// Explained accesses.
     #[must_use]
     pub fn explained(&self) -> u64 {
-        self.explained.values().sum()
+        self.explained.iter().sum()
     }
 
     /// Accesses in the sense of the summary: with a patient, successful, each once.

@@ -11,8 +11,8 @@ use crate::model::time::Timestamp;
 use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
 use super::episode::{Episode, Member};
-use super::horizon::Horizon;
-use super::output::{Output, Slots, Tally, slot_episode, slot_row};
+use super::horizon::{Horizon, Identity};
+use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
 use super::rules::Rules;
 
 /// What is reported of every access when it can change no more.
@@ -66,9 +66,7 @@ impl Shard {
         if self.pending.is_empty() {
             self.pending = rows;
         } else {
-            for row in &rows.rows {
-                self.pending.push(*row, rows.event_id(row));
-            }
+            self.pending.append(rows);
         }
     }
 
@@ -118,16 +116,15 @@ impl Shard {
     }
 
     fn admit(&mut self, row: Access, event_id: &str, world: World<'_>) {
-        if self.horizon.has_copy(&row, event_id, self.clock, world.rules.engine.settle_window.micros()) {
+        let identity = Identity::of(&row, event_id);
+        if self.horizon.has_copy(identity, &row, event_id, self.clock, world.rules.engine.settle_window.micros()) {
             self.retired.duplicates += 1;
             return;
         }
-        if !row.counts() {
-            self.horizon.push(row, event_id);
-            return;
+        let number = self.horizon.push(identity, row, event_id);
+        if row.counts() {
+            self.rejudge(number, world);
         }
-        let number = self.horizon.push(row, event_id);
-        self.rejudge(number, world);
     }
 
     /// Decides a row of the horizon that no episode holds, with the full look.
@@ -326,13 +323,15 @@ impl Shard {
         let before = self.clock.minus(world.rules.engine.settle_window.micros());
         let (retired, out, scratch, clock) = (&mut self.retired, &mut self.out, &mut self.scratch, self.clock);
         let slots = &mut self.slots;
-        self.horizon.retire(before, |row, event_id| {
-            retired.add_row(row);
+        self.horizon.retire(before, |rows| {
+            rows.rows.iter().for_each(|row| retired.add_row(row));
             if world.report.slots {
-                slot_row(slots, row);
+                slot_rows(slots, rows.rows.iter());
             }
-            if world.report.verdicts && row.standing == Standing::Explained {
-                out.report_explained(row, event_id, clock, world, scratch);
+            if world.report.verdicts {
+                for row in rows.rows.iter().filter(|row| row.standing == Standing::Explained) {
+                    out.report_explained(row, rows.event_id(row), clock, world, scratch);
+                }
             }
         });
     }
@@ -343,7 +342,7 @@ impl Shard {
             self.out.report(episode, world);
         }
         if world.report.slots {
-            self.horizon.rows().for_each(|(row, _)| slot_row(&mut self.slots, row));
+            slot_rows(&mut self.slots, self.horizon.rows().map(|(row, _)| row));
             self.episodes.iter().flatten().for_each(|episode| slot_episode(&mut self.slots, episode));
         }
         if world.report.verdicts {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chartsentry::config::{Config, Keeper};
-use chartsentry::model::time::HOUR;
+use chartsentry::model::time::DAY;
 use chartsentry::pipeline::daemon::{Daemon, Mode, Phase};
 
 use super::hospital::{Hospital, PARTITIONS};
@@ -33,7 +33,7 @@ fn wait(daemon: &Daemon, what: &str, is_done: impl Fn(&Daemon) -> bool) {
 }
 
 /// Facts arrive before event time comes to their recording, accesses of one partition after those of
-/// another, in slices of six hours.
+/// another, in slices of a day.
 #[expect(clippy::disallowed_methods, reason = "the test says how fast it was")]
 fn agree(broker: &Broker, flags: &str, least: usize) {
     let hospital = Hospital::generate(flags);
@@ -52,7 +52,7 @@ fn agree(broker: &Broker, flags: &str, least: usize) {
     let (mut facts, mut rest) = (hospital.facts.as_slice(), hospital.accesses.as_slice());
     let mut published = 0;
     while let Some(first) = rest.first() {
-        let end = first.at.plus(6 * HOUR);
+        let end = first.at.plus(DAY);
         let known = facts.partition_point(|fact| fact.recorded_at <= end);
         let messages: Vec<Message> = facts[..known].iter().map(|fact| fact.message.clone()).collect();
         facts = &facts[known..];
@@ -60,10 +60,9 @@ fn agree(broker: &Broker, flags: &str, least: usize) {
         published += messages.len() as i64;
         wait(&daemon, "the context", |daemon| daemon.status().read(context) >= published);
         let slice = rest.partition_point(|access| access.at <= end);
-        for partition in 0..PARTITIONS {
-            let own = rest[..slice].iter().filter(|access| access.message.partition == partition);
-            broker.produce(accesses, &own.map(|access| access.message.clone()).collect::<Vec<_>>());
-        }
+        let mut messages: Vec<Message> = rest[..slice].iter().map(|access| access.message.clone()).collect();
+        messages.sort_by_key(|message| message.partition);
+        broker.produce(accesses, &messages);
         rest = &rest[slice..];
     }
     let all = hospital.accesses.len() as i64;

@@ -22,6 +22,7 @@ use crate::model::time::Timestamp;
 use super::Engine;
 use super::access::{Access, Rows, Standing};
 use super::dictionary::hash_text;
+use super::horizon::Identity;
 use super::intake::shard_of;
 use super::output::Tally;
 use super::shard::{Shard, World};
@@ -219,11 +220,12 @@ impl Engine {
 impl Shard {
     /// Puts a row back into the horizon; one that an episode holds is tied to it again.
     fn remember(&mut self, mut row: Access, event_id: &str, member: Option<(u32, usize)>, window: i64) {
-        if self.horizon.has_copy(&row, event_id, self.clock, window) {
+        let identity = Identity::of(&row, event_id);
+        if self.horizon.has_copy(identity, &row, event_id, self.clock, window) {
             return;
         }
         row.standing = if member.is_some() { Standing::Held } else { Standing::Aside };
-        let number = self.horizon.push(row, event_id);
+        let number = self.horizon.push(identity, row, event_id);
         if let Some((place, index)) = member
             && let Some(Some(episode)) = self.episodes.get_mut(place as usize)
             && let Some(member) = episode.members.get_mut(index)

@@ -49,6 +49,8 @@ impl Connection {
         config.set("queued.max.messages.kbytes", "16384");
         // A full queue is drained within milliseconds; librdkafka would by default look again after a second.
         config.set("fetch.queue.backoff.ms", "20");
+        // After a crash the group waits this long for the member that is gone, and a restart with it.
+        config.set("session.timeout.ms", "10000");
         self.apply(&mut config);
         config
             .set("group.id", &self.group_id)
