@@ -26,6 +26,8 @@ pub(super) struct Horizon {
     buckets: VecDeque<Bucket>,
     first: u32,
     ids: HashTable<u32>,
+    /// A bucket that was let go of, to be used again: its memory is already here.
+    spare: Option<Bucket>,
     last_of_patient: Vec<u32>,
     last_of_user: Vec<u32>,
 }
@@ -53,10 +55,18 @@ impl Horizon {
         self.ids.find(identity.0, is_same).is_some()
     }
 
+    /// Reads where [`Horizon::has_copy`] and [`Horizon::push`] of such a row will look, so that it is near
+    /// when they do.
+    pub(super) fn touch(&self, identity: Identity, patient: u32) -> u64 {
+        let held = self.ids.find(identity.0, |_| true).map_or(0, |&number| u64::from(number));
+        held ^ u64::from(self.last_of_patient.get(patient as usize).copied().unwrap_or(0))
+    }
+
     /// Adds a row and gives its number.
     pub(super) fn push(&mut self, identity: Identity, mut row: Access, event_id: &str) -> u32 {
         if self.buckets.back().is_none_or(|bucket| bucket.rows.len() == BUCKET) {
-            let mut bucket = Bucket { newest: Timestamp::MIN, ..Bucket::default() };
+            let mut bucket = self.spare.take().unwrap_or_default();
+            bucket.newest = Timestamp::MIN;
             bucket.rows.rows.reserve_exact(BUCKET);
             self.buckets.push_back(bucket);
         }
@@ -111,7 +121,8 @@ impl Horizon {
     /// Lets go of the buckets whose every row is older than `before`, showing them once more.
     pub(super) fn retire(&mut self, before: Timestamp, mut leave: impl FnMut(&Rows)) {
         while self.buckets.front().is_some_and(|bucket| bucket.rows.len() == BUCKET && bucket.newest < before) {
-            let Some(Bucket { rows, .. }) = self.buckets.pop_front() else { return };
+            let Some(mut bucket) = self.buckets.pop_front() else { return };
+            let rows = &mut bucket.rows;
             for (place, row) in rows.rows.iter().enumerate() {
                 let number = self.first.wrapping_add(place as u32);
                 let identity = Identity::of(row, rows.event_id(row));
@@ -119,7 +130,10 @@ impl Horizon {
                     entry.remove();
                 }
             }
-            leave(&rows);
+            leave(rows);
+            rows.rows.clear();
+            rows.text.clear();
+            self.spare = Some(bucket);
             self.first = self.first.wrapping_add(BUCKET as u32);
         }
     }
@@ -138,7 +152,7 @@ fn find(buckets: &VecDeque<Bucket>, first: u32, number: u32) -> Option<(&Access,
 }
 
 /// Hash of what makes an event one: its id and its patient.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Identity(u64);
 
 impl Identity {

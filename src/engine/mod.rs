@@ -199,6 +199,7 @@ impl Engine {
     #[must_use]
     pub fn incidents(&self) -> Vec<Incident> {
         let episodes = self.shards.iter().flat_map(|shard| shard.episodes.iter().flatten());
+        let episodes = episodes.filter(|episode| episode.case.is_some());
         let mut incidents: Vec<Incident> = episodes
             .filter_map(|episode| {
                 let weighed = episode.weigh(&self.rules, &self.context);
@@ -243,7 +244,8 @@ impl Engine {
                         self.next_key += 1;
                     }
                 }
-                let Some(episode) = shard.episodes.get(place as usize).and_then(Option::as_ref) else { continue };
+                let episode = shard.episodes.get(place as usize).and_then(Option::as_ref);
+                let Some(episode) = episode.filter(|episode| episode.case.is_some()) else { continue };
                 let weighed = episode.weigh(&self.rules, &self.context);
                 output.incidents.extend(episode.incident(&self.rules, &self.context, &weighed));
             }

@@ -142,6 +142,11 @@ impl TieList {
         self.0.iter_mut().filter(move |tie| tie.record == record)
     }
 
+    /// Reads from the end of the list, where a search begins, so that it is near when one does.
+    pub(super) fn touch(&self) -> u64 {
+        self.0.last().map_or(0, |tie| tie.starts.0.cast_unsigned())
+    }
+
     /// The best relationship of each basis. A record that only the looker wrote, after the look, counts
     /// only where somebody else's shows the patient in care at that moment, and never as a task: people
     /// do not give themselves the right to look. Newest first, so that most look-ups end after a few steps:

@@ -13,7 +13,11 @@ use super::context::{Context, Target, Touch};
 use super::episode::{Episode, Member};
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
+use super::relations::TieList;
 use super::rules::Rules;
+
+/// Rows whose memory is asked for together.
+const WARMED: usize = 16;
 
 /// What is reported of every access when it can change no more.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,11 +84,14 @@ impl Shard {
         let mut due = self.pending.take_until(until);
         due.sort(|patient| world.context.dictionary.patients.text(patient).to_owned());
         let mut timeline = timeline.iter().peekable();
-        for row in &due.rows {
-            self.live_until(row.at, &mut timeline, world);
-            self.clock = self.clock.max(row.at);
-            self.retired.late += u64::from(row.at <= started_at);
-            self.admit(*row, due.event_id(row), world);
+        for rows in due.rows.chunks(WARMED) {
+            let identities = self.warm(rows, &due, world.context);
+            for (row, identity) in rows.iter().zip(identities) {
+                self.live_until(row.at, &mut timeline, world);
+                self.clock = self.clock.max(row.at);
+                self.retired.late += u64::from(row.at <= started_at);
+                self.admit(*row, identity, due.event_id(row), world);
+            }
         }
         self.live_until(until, &mut timeline, world);
         self.clock = self.clock.max(until);
@@ -115,8 +122,20 @@ impl Shard {
         }
     }
 
-    fn admit(&mut self, row: Access, event_id: &str, world: World<'_>) {
-        let identity = Identity::of(&row, event_id);
+    /// Touches the memory that the next rows will need. Each row needs several places far apart; asked
+    /// for together, they arrive together instead of one after another.
+    fn warm(&self, rows: &[Access], all: &Rows, context: &Context) -> [Identity; WARMED] {
+        let mut identities = [Identity::default(); WARMED];
+        let mut touched = 0;
+        for (row, identity) in rows.iter().zip(&mut identities) {
+            *identity = Identity::of(row, all.event_id(row));
+            touched ^= context.ties(row.patient).map_or(0, TieList::touch) ^ self.horizon.touch(*identity, row.patient);
+        }
+        std::hint::black_box(touched);
+        identities
+    }
+
+    fn admit(&mut self, row: Access, identity: Identity, event_id: &str, world: World<'_>) {
         if self.horizon.has_copy(identity, &row, event_id, self.clock, world.rules.engine.settle_window.micros()) {
             self.retired.duplicates += 1;
             return;
