@@ -5,6 +5,7 @@ pub(super) mod context;
 mod fhir;
 mod output;
 
+pub(super) use crate::decode::canonical::FIELDS as COLUMNS;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -42,28 +43,9 @@ pub(super) struct Row<'a> {
     pub(super) recorded_micros: i64,
 }
 
-/// The canonical columns, in the order of the CSV header.
-pub(super) const COLUMNS: [&str; 15] = [
-    "event_id",
-    "occurred_at",
-    "recorded_at",
-    "user_id",
-    "patient_id",
-    "action",
-    "resource",
-    "department",
-    "workstation",
-    "source_ip",
-    "encounter_id",
-    "purpose",
-    "break_glass_reason",
-    "outcome",
-    "search_text_kind",
-];
-
 impl Row<'_> {
     /// The values in the order of [`COLUMNS`].
-    fn values(&self) -> [&str; 15] {
+    fn values(&self) -> [&str; COLUMNS.len()] {
         [
             self.event_id,
             self.occurred_at,
