@@ -47,6 +47,7 @@ use crate::model::time::Timestamp;
 
 pub use access::{Access, Rows};
 use context::{Context, Touch};
+use dictionary::Dictionary;
 pub use intake::{Arrival, Intake};
 use output::{Output, Slots, Tally};
 use rules::Rules;
@@ -121,6 +122,12 @@ impl Engine {
         &self.context
     }
 
+    /// How many shards share the work.
+    #[must_use]
+    pub const fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
     /// An empty intake for this engine's shards.
     #[must_use]
     pub fn intake(&self) -> Intake {
@@ -166,6 +173,16 @@ impl Engine {
 
     /// Lives through the time up to `watermark`: no access at or before it is expected any more.
     pub fn advance(&mut self, watermark: Timestamp) -> Output {
+        self.advance_beside(watermark, |_| ()).0
+    }
+
+    /// Like [`Engine::advance`]; at the same time does something else that only reads the dictionary,
+    /// such as decoding what comes next, so that no core waits for another.
+    pub fn advance_beside<R: Send>(
+        &mut self,
+        watermark: Timestamp,
+        beside: impl FnOnce(&Dictionary) -> R + Send,
+    ) -> (Output, R) {
         if !self.timeline.is_sorted() {
             self.timeline.par_sort_unstable();
         }
@@ -177,10 +194,14 @@ impl Engine {
             &self.timeline[..due],
             World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report },
         );
-        self.shards.par_iter_mut().for_each(|shard| shard.advance(watermark, &late, timeline, world));
+        let shards = &mut self.shards;
+        let ((), result) = rayon::join(
+            || shards.par_iter_mut().for_each(|shard| shard.advance(watermark, &late, timeline, world)),
+            || beside(&world.context.dictionary),
+        );
         self.timeline.drain(..due);
         self.clock = self.clock.max(watermark);
-        self.collect()
+        (self.collect(), result)
     }
 
     /// The end of the input: lives through the time up to `now` and reports what is still held.

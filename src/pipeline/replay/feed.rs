@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::decode::{Counters, Decoder, Expect};
 use crate::engine::dictionary::Dictionary;
-use crate::engine::{Engine, Intake};
+use crate::engine::Intake;
 use crate::model::reject::{Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
@@ -52,6 +52,8 @@ pub(super) struct Feed {
     decoders: Vec<Decoder>,
     zone: Zone,
     as_of: Timestamp,
+    /// Shards of the engine that the intakes are for.
+    shards: usize,
     /// For each file: records that decoded, and records that did not.
     pub(super) by_file: Vec<(u64, u64)>,
     pub(super) progress: Progress,
@@ -59,7 +61,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Starts reading `files`.
-    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp) -> Self {
+    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp, shards: usize) -> Self {
         let workers = rayon::current_num_threads();
         let by_file = vec![(0, 0); files.len()];
         let reader = BlockReader::new(files, Expect::Accesses, Sizes::default());
@@ -71,17 +73,19 @@ impl Feed {
             decoders: vec![Decoder::new(zone.clone()); 2 * workers],
             zone: zone.clone(),
             as_of,
+            shards,
             by_file,
             progress,
         }
     }
 
     /// The next stretches, decoded; empty at the end of the input.
-    pub(super) fn next(&mut self, engine: &Engine) -> Result<Vec<Decoded>> {
+    pub(super) fn next(&mut self, dictionary: &Dictionary) -> Result<Vec<Decoded>> {
         let group: Vec<Work> = self.work.iter().take(self.decoders.len()).collect::<Result<_>>()?;
-        let (zone, as_of, dictionary) = (&self.zone, self.as_of, &engine.context().dictionary);
-        let decode =
-            |(work, decoder): (&Work, &mut Decoder)| decode(work, decoder, zone, as_of, dictionary, engine.intake());
+        let (zone, as_of, shards) = (&self.zone, self.as_of, self.shards);
+        let decode = |(work, decoder): (&Work, &mut Decoder)| {
+            decode(work, decoder, zone, as_of, dictionary, Intake::new(shards))
+        };
         let decoded: Vec<Decoded> = group.par_iter().zip(&mut self.decoders).map(decode).collect();
         for (work, decoded) in group.iter().zip(&decoded) {
             if let Some(counts) = work.file_number().and_then(|number| self.by_file.get_mut(number)) {

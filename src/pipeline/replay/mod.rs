@@ -127,12 +127,9 @@ fn live_streamed(
     step: Step<'_>,
 ) -> Result<Result<Read, OutOfOrder>> {
     let lateness = config.policy.engine.allowed_lateness.micros();
-    let mut feed = Feed::start(files.to_vec(), zone, now);
-    loop {
-        let group = feed.next(engine)?;
-        if group.is_empty() {
-            return Ok(Ok(Read { counters: feed.counters(), by_file: feed.by_file }));
-        }
+    let mut feed = Feed::start(files.to_vec(), zone, now, engine.shard_count());
+    let mut group = feed.next(&engine.context().dictionary)?;
+    while !group.is_empty() {
         for decoded in group {
             decoded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
             if decoded.intake.bounds().is_some_and(|(oldest, _)| oldest <= engine.clock()) {
@@ -140,9 +137,13 @@ fn live_streamed(
             }
             engine.push(decoded.intake);
         }
-        results.take(&engine.advance(engine.newest().minus(lateness + 1)))?;
+        let watermark = engine.newest().minus(lateness + 1);
+        let (output, next) = engine.advance_beside(watermark, |dictionary| feed.next(dictionary));
+        results.take(&output)?;
         step("replaying", feed.progress.consumed(), feed.progress.total());
+        group = next?;
     }
+    Ok(Ok(Read { counters: feed.counters(), by_file: feed.by_file }))
 }
 
 fn live_sorted(
