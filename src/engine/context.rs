@@ -4,6 +4,8 @@
 //! before their time: every look-up says from which instant it looks, and sees only what was known
 //! by then.
 
+use std::borrow::Borrow;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -13,15 +15,15 @@ use crate::model::context::{
 };
 use crate::model::time::Timestamp;
 
-use super::dictionary::{Dictionary, Interner, NONE};
+use super::dictionary::{Dictionary, Interner, NONE, grown};
 use super::feeds::{Feeds, Outage};
 use super::matching::{address, surname};
 use super::people::{Chart, Member, Versions};
 use super::population::Population;
-use super::relations::{GraceTable, Tie, TieList};
+use super::relations::{GraceTable, Tie, TieTable};
 use super::roster::{MARGIN, Roster, Turn};
 use super::settings::Policy;
-use super::slots::{Slot, Slots};
+use super::slots::{Slot, SlotTable};
 
 /// Which accesses a fact can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,10 +85,10 @@ pub struct Context {
     sensitive: Vec<bool>,
     charts: Vec<Versions<Chart>>,
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
-    ties: Vec<TieList>,
+    pub(super) ties: TieTable,
     rosters: Vec<Roster>,
     keys: Interner,
-    slots: Vec<Slots>,
+    slots: SlotTable,
     /// Id text of a relationship record, where it is not its key.
     record_ids: HashMap<u32, Box<str>, FxBuildHasher>,
     surname_keys: Interner,
@@ -109,10 +111,10 @@ impl Context {
             sensitive: Vec::new(),
             charts: Vec::new(),
             contacts: HashMap::default(),
-            ties: Vec::new(),
+            ties: TieTable::default(),
             rosters: Vec::new(),
             keys: Interner::default(),
-            slots: Vec::new(),
+            slots: SlotTable::default(),
             record_ids: HashMap::default(),
             surname_keys: Interner::default(),
             dwelling_keys: Interner::default(),
@@ -122,22 +124,24 @@ impl Context {
     }
 
     /// Adds facts, in any order. What they touch waits in [`Context::take_touches`].
-    pub fn apply(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
+    pub fn apply(&mut self, updates: impl IntoIterator<Item = impl Borrow<ContextUpdate>>) {
         for update in updates {
+            let update = update.borrow();
             let record = self.record_of_key(&update.key);
-            match update.record {
+            match &update.record {
                 Some(ContextRecord::Relationship(relationship)) => {
-                    self.add_relationship(record, &update.key, &relationship)
+                    self.add_relationship(record, &update.key, relationship)
                 }
-                Some(ContextRecord::Workforce(member)) => self.add_member(record, &member),
-                Some(ContextRecord::Patient(patient)) => self.add_patient(record, &patient),
-                Some(ContextRecord::RelatedPerson(person)) => self.add_contact(record, &person),
-                Some(ContextRecord::Shift(shift)) => self.add_shift(record, &shift),
-                Some(ContextRecord::FeedStatus(status)) => self.add_outage(record, &status),
+                Some(ContextRecord::Workforce(member)) => self.add_member(record, member),
+                Some(ContextRecord::Patient(patient)) => self.add_patient(record, patient),
+                Some(ContextRecord::RelatedPerson(person)) => self.add_contact(record, person),
+                Some(ContextRecord::Shift(shift)) => self.add_shift(record, shift),
+                Some(ContextRecord::FeedStatus(status)) => self.add_outage(record, status),
                 None => self.withdraw(record, update.withdrawn_at),
             }
         }
         self.population.seal();
+        self.feeds.seal();
     }
 
     /// What the facts added since the last call touch.
@@ -172,12 +176,6 @@ impl Context {
         self.charts.get(patient as usize)
     }
 
-    /// The relationships of a patient.
-    #[must_use]
-    pub fn ties(&self, patient: u32) -> Option<&TieList> {
-        self.ties.get(patient as usize)
-    }
-
     /// Lead and tail by kind.
     #[must_use]
     pub const fn graces(&self) -> &GraceTable {
@@ -210,11 +208,7 @@ impl Context {
 
     /// The number of a record by its key, given out now where it is not known yet.
     pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
-        let record = self.keys.intern(key);
-        if self.slots.len() <= record as usize {
-            self.slots.resize_with(record as usize + 1, Slots::default);
-        }
-        record
+        self.keys.intern(key)
     }
 
     /// Role texts of the staff, in no meaningful order.
@@ -338,16 +332,16 @@ impl Context {
         let id = |record: u32| ids.get(&record).map(AsRef::as_ref).unwrap_or_else(|| id_in(keys.text(record)));
         let comes_before =
             |old: &Tie| old.starts < tie.starts || (old.starts == tie.starts && id(old.record) <= id(tie.record));
-        grown(&mut self.ties, patient).insert(tie, comes_before);
+        self.ties.insert(patient, tie, comes_before);
     }
 
     /// Ends the versions of a record that are older than one known from `known_from`, and tells where
     /// a newer one ends it.
     fn supersede(&mut self, record: u32, known_from: Timestamp) -> Timestamp {
         let mut known_to = Timestamp::MAX;
-        for slot in self.slots[record as usize].iter() {
+        for slot in self.slots.of(record) {
             let Slot::Tie(patient) = slot else { continue };
-            for tie in self.ties[patient as usize].of_record_mut(record) {
+            for tie in self.ties.of_record_mut(patient, record) {
                 if tie.known_from > known_from {
                     known_to = known_to.min(tie.known_from);
                 } else if tie.known_to > known_from {
@@ -376,7 +370,7 @@ impl Context {
     }
 
     fn withdraw_turns(&mut self, record: u32, at: Timestamp) {
-        for slot in self.slots[record as usize].iter() {
+        for slot in self.slots.of(record) {
             let Slot::Turn(user) = slot else { continue };
             for turn in self.rosters[user as usize].of_record_mut(record) {
                 turn.known_to = turn.known_to.min(at);
@@ -404,7 +398,7 @@ impl Context {
     }
 
     fn withdraw(&mut self, record: u32, at: Timestamp) {
-        for slot in self.slots[record as usize].clone().iter() {
+        for slot in self.slots.of(record).collect::<Vec<_>>() {
             match slot {
                 Slot::Member(user) => {
                     self.members[user as usize].withdraw(at);
@@ -429,7 +423,7 @@ impl Context {
     }
 
     fn remember(&mut self, record: u32, slot: Slot) {
-        self.slots[record as usize].insert(slot);
+        self.slots.insert(record, slot);
     }
 
     fn touch_always(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, target: Target) {
@@ -468,13 +462,4 @@ fn id_in(key: &str) -> &str {
 /// From when until when a record is known.
 fn known(recorded: Recorded) -> (Timestamp, Timestamp) {
     (recorded.at.unwrap_or(Timestamp::MIN), recorded.withdrawn_at.unwrap_or(Timestamp::MAX))
-}
-
-/// The element at `index`, the vector grown as needed.
-fn grown<T: Default>(all: &mut Vec<T>, index: u32) -> &mut T {
-    let index = index as usize;
-    if all.len() <= index {
-        all.resize_with(index + 1, T::default);
-    }
-    &mut all[index]
 }

@@ -21,24 +21,31 @@ pub fn hash_text(text: &str) -> u64 {
 #[derive(Debug, Default)]
 pub struct Interner {
     table: HashTable<Slot>,
-    spans: Vec<Span>,
+    /// Where each text ends.
+    ends: Vec<u64>,
     text: String,
 }
 
-/// Where a text stands.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u64,
-    length: u32,
-}
-
-/// What the table needs to know a text by itself, so that a look-up touches the table and the text and
-/// nothing between.
+/// What the table needs to know a text by itself: a look-up of a short one touches nothing else.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
     index: u32,
-    span: Span,
+    head: Head,
+}
+
+/// The bytes of a text with their number, or the first ones of a long text.
+type Head = [u8; 16];
+
+/// The longest text that a head holds as a whole.
+const SHORT: usize = 15;
+
+fn head_of(text: &str) -> Head {
+    let mut head = Head::default();
+    let length = text.len().min(SHORT);
+    head[..length].copy_from_slice(&text.as_bytes()[..length]);
+    head[SHORT] = text.len().min(SHORT + 1) as u8;
+    head
 }
 
 /// Half of a hash is kept; this is the whole that the table is built with.
@@ -50,24 +57,21 @@ impl Interner {
     /// How many texts are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.ends.len()
     }
 
     /// Whether no text is known yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.ends.is_empty()
     }
 
     /// The text of a number; empty for [`NONE`] and numbers never given out.
     #[must_use]
     pub fn text(&self, index: u32) -> &str {
-        self.spans.get(index as usize).map_or("", |span| self.at(*span))
-    }
-
-    fn at(&self, span: Span) -> &str {
-        let start = span.start as usize;
-        &self.text[start..start + span.length as usize]
+        let place = index as usize;
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(place).map_or("", |&end| &self.text[start as usize..end as usize])
     }
 
     /// The number of a text that is known.
@@ -79,8 +83,11 @@ impl Interner {
     /// Like [`Interner::get`], for a caller that has [`hash_text`] of it already.
     #[must_use]
     pub fn get_hashed(&self, hash: u64, text: &str) -> Option<u32> {
-        let hash = (hash >> 32) as u32;
-        self.table.find(spread(hash), |slot| slot.hash == hash && self.at(slot.span) == text).map(|slot| slot.index)
+        let (hash, head) = ((hash >> 32) as u32, head_of(text));
+        let is_same = |slot: &Slot| {
+            slot.hash == hash && slot.head == head && (text.len() <= SHORT || self.text(slot.index) == text)
+        };
+        self.table.find(spread(hash), is_same).map(|slot| slot.index)
     }
 
     /// The number of a text, given out now when it is new.
@@ -93,18 +100,17 @@ impl Interner {
         if let Some(index) = self.get_hashed(hash, text) {
             return index;
         }
-        let index = u32::try_from(self.spans.len()).unwrap_or(NONE);
-        let span = Span { start: self.text.len() as u64, length: text.len() as u32 };
-        let slot = Slot { hash: (hash >> 32) as u32, index, span };
+        let index = u32::try_from(self.ends.len()).unwrap_or(NONE);
+        let slot = Slot { hash: (hash >> 32) as u32, index, head: head_of(text) };
         self.text.push_str(text);
-        self.spans.push(span);
+        self.ends.push(self.text.len() as u64);
         self.table.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
         index
     }
 
     /// Every text in the order of its number.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.spans.iter().map(|span| self.at(*span))
+        (0..self.ends.len() as u32).map(|index| self.text(index))
     }
 }
 
@@ -149,6 +155,15 @@ fn department_key(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// The element of a number, the vector grown as needed.
+pub(super) fn grown<T: Default>(all: &mut Vec<T>, index: u32) -> &mut T {
+    let index = index as usize;
+    if all.len() <= index {
+        all.resize_with(index + 1, T::default);
+    }
+    &mut all[index]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +176,9 @@ mod tests {
         assert_eq!(ids.text(3), "longer text");
         assert_eq!(ids.text(NONE), "");
         assert_eq!(ids.get("c"), None);
+        let long = ["0123456789abcde", "0123456789abcdef", "0123456789abcdefg", "0123456789abcdeg"];
+        let numbers: Vec<u32> = long.iter().chain(&long).map(|text| ids.intern(text)).collect();
+        assert_eq!(numbers, [4, 5, 6, 7, 4, 5, 6, 7]);
         for i in 0..10_000 {
             ids.intern(&i.to_string());
         }

@@ -90,5 +90,5 @@ pub(super) fn places(access: &Access, home: Option<u32>, out: &mut Vec<u32>) {
 
 pub(super) fn search(access: &Access, now: Timestamp, context: &Context, departments: &[u32]) -> Hits {
     let query = Query { at: access.at, now, user: access.user, departments };
-    context.ties(access.patient).map_or_else(Hits::default, |ties| ties.search(&query, context.graces()))
+    context.ties.of(access.patient).search(&query, context.graces())
 }

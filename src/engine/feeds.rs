@@ -4,7 +4,7 @@
 //! their longest silence of the seven days before are a gap. With less than seven days of history
 //! nothing is called a gap. Nights and week-ends are part of the history, so they are none either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::context::RelationshipKind;
 use crate::model::time::{DAY, Timestamp};
@@ -68,6 +68,8 @@ pub(super) struct Outage {
 pub struct Feeds {
     has_relationships: bool,
     activity: BTreeMap<(u32, RelationshipKind), Vec<Timestamp>>,
+    /// Units and kinds whose times [`Feeds::seal`] must put in order.
+    unsorted: BTreeSet<(u32, RelationshipKind)>,
     outages: Vec<Outage>,
 }
 
@@ -76,16 +78,19 @@ impl Feeds {
         self.has_relationships = true;
     }
 
-    /// A fact of this unit and kind was recorded.
+    /// A fact of this unit and kind was recorded. [`Feeds::seal`] must follow before the next question.
     pub(super) fn saw(&mut self, department: u32, kind: RelationshipKind, recorded: Timestamp) {
         let times = self.activity.entry((department, kind)).or_default();
-        if times.last().is_none_or(|&last| last < recorded) {
-            times.push(recorded);
-        } else {
-            let place = times.partition_point(|&old| old < recorded);
-            if times.get(place) != Some(&recorded) {
-                times.insert(place, recorded);
-            }
+        if times.last().is_some_and(|&last| last > recorded) {
+            self.unsorted.insert((department, kind));
+        }
+        times.push(recorded);
+    }
+
+    /// Puts what was seen since the last call in order.
+    pub(super) fn seal(&mut self) {
+        for key in std::mem::take(&mut self.unsorted) {
+            self.activity.entry(key).or_default().sort_unstable();
         }
     }
 

@@ -37,6 +37,7 @@ mod shard;
 mod slots;
 pub mod snapshot;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
@@ -147,7 +148,7 @@ impl Engine {
     }
 
     /// Takes context facts in, in any order. Those whose time is past are acted on at the next advance.
-    pub fn learn(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
+    pub fn learn(&mut self, updates: impl IntoIterator<Item = impl Borrow<ContextUpdate>>) {
         self.context.apply(updates);
         for touch in self.context.take_touches() {
             if touch.known_at <= self.clock {

@@ -5,10 +5,9 @@
 //! does not move within a day nor with the order in which records arrive. Nothing is recounted:
 //! each key keeps the sorted instants at which its holders became known, and a count is a search.
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
-
 use crate::model::time::Timestamp;
+
+use super::dictionary::grown;
 
 /// Sorted instants with a cheap path for appending.
 #[derive(Debug, Default)]
@@ -40,8 +39,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub struct Population {
     everyone: Known,
-    surnames: HashMap<u32, Known, FxBuildHasher>,
-    dwellings: HashMap<u32, Known, FxBuildHasher>,
+    surnames: Vec<Known>,
+    dwellings: Vec<Known>,
 }
 
 impl Population {
@@ -57,12 +56,12 @@ impl Population {
 
     /// A patient became known under a surname key.
     pub(super) fn add_surname(&mut self, key: u32, known_from: Timestamp) {
-        self.surnames.entry(key).or_default().insert(known_from);
+        grown(&mut self.surnames, key).insert(known_from);
     }
 
     /// A patient became known at a dwelling.
     pub(super) fn add_dwelling(&mut self, key: u32, known_from: Timestamp) {
-        self.dwellings.entry(key).or_default().insert(known_from);
+        grown(&mut self.dwellings, key).insert(known_from);
     }
 
     /// Patients known by then.
@@ -74,13 +73,13 @@ impl Population {
     /// Patients known by then with this surname key.
     #[must_use]
     pub fn with_surname(&self, key: u32, by: Timestamp) -> u32 {
-        self.surnames.get(&key).map_or(0, |known| known.by(by))
+        self.surnames.get(key as usize).map_or(0, |known| known.by(by))
     }
 
     /// Patients known by then at this dwelling.
     #[must_use]
     pub fn at_dwelling(&self, key: u32, by: Timestamp) -> u32 {
-        self.dwellings.get(&key).map_or(0, |known| known.by(by))
+        self.dwellings.get(key as usize).map_or(0, |known| known.by(by))
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
 
-use super::dictionary::NONE;
+use super::dictionary::{NONE, grown};
 use super::settings::Grace;
 
 /// Marks a holder that is a department.
@@ -51,6 +51,18 @@ impl Tie {
     ) -> Self {
         Self { starts, ends, known_from, known_to, holder, record, author, kind }
     }
+
+    /// Fills room that no relationship uses yet.
+    const NOTHING: Self = Self {
+        starts: Timestamp::MAX,
+        ends: Timestamp::MIN,
+        known_from: Timestamp::MAX,
+        known_to: Timestamp::MIN,
+        holder: NONE,
+        record: NONE,
+        author: NONE,
+        kind: RelationshipKind::Other,
+    };
 
     fn is_known(&self, now: Timestamp) -> bool {
         self.known_from <= now && now < self.known_to
@@ -128,31 +140,106 @@ impl GraceTable {
     }
 }
 
+/// Where the list of a patient stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    length: u32,
+    room: u32,
+}
+
+impl Place {
+    const fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
+}
+
+/// The relationships of all patients: the lists stand in one piece of memory, so that a look-up takes
+/// two steps. A list that outgrows its room moves to the end.
+#[derive(Debug, Default)]
+pub(super) struct TieTable {
+    places: Vec<Place>,
+    ties: Vec<Tie>,
+    /// Room that lists left behind.
+    left: usize,
+}
+
+/// Room that is left behind before it is worth tidying up.
+const TIDY: usize = 1 << 16;
+
+impl TieTable {
+    /// The relationships of a patient.
+    pub(super) fn of(&self, patient: u32) -> TieList<'_> {
+        let place = self.places.get(patient as usize).copied().unwrap_or_default();
+        TieList(&self.ties[place.range()])
+    }
+
+    /// Where the last relationship of a patient stands; a number without other meaning where there is none.
+    pub(super) fn last_of(&self, patient: u32) -> usize {
+        self.places.get(patient as usize).map_or(0, |place| place.range().end.saturating_sub(1))
+    }
+
+    /// Reads at such a place, so that it is near when a search begins there.
+    pub(super) fn touch(&self, last: usize) -> u64 {
+        self.ties.get(last).map_or(0, |tie| tie.starts.0.cast_unsigned())
+    }
+
+    pub(super) fn of_record_mut(&mut self, patient: u32, record: u32) -> impl Iterator<Item = &mut Tie> {
+        let place = self.places.get(patient as usize).copied().unwrap_or_default();
+        self.ties[place.range()].iter_mut().filter(move |tie| tie.record == record)
+    }
+
+    /// Adds a relationship after those of the patient that come before it.
+    pub(super) fn insert(&mut self, patient: u32, tie: Tie, comes_before: impl Fn(&Tie) -> bool) {
+        let place = *grown(&mut self.places, patient);
+        if place.length == place.room {
+            self.make_room(patient);
+        }
+        let place = &mut self.places[patient as usize];
+        let at = self.ties[place.range()].partition_point(comes_before);
+        place.length += 1;
+        let list = &mut self.ties[place.range()];
+        list.copy_within(at..list.len() - 1, at + 1);
+        list[at] = tie;
+    }
+
+    fn make_room(&mut self, patient: u32) {
+        if self.left > TIDY.max(self.ties.len() / 2) {
+            self.tidy();
+        }
+        let place = &mut self.places[patient as usize];
+        let (old, start) = (place.range(), self.ties.len());
+        self.left += old.len();
+        *place = Place { start: start as u32, room: (place.room * 2).max(4), ..*place };
+        self.ties.extend_from_within(old);
+        self.ties.resize(start + place.room as usize, Tie::NOTHING);
+    }
+
+    /// Copies all lists together.
+    fn tidy(&mut self) {
+        let mut ties = Vec::with_capacity(self.ties.len());
+        for place in &mut self.places {
+            let start = ties.len();
+            ties.extend_from_slice(&self.ties[place.range()]);
+            ties.resize(start + place.room as usize, Tie::NOTHING);
+            place.start = start as u32;
+        }
+        self.ties = ties;
+        self.left = 0;
+    }
+}
+
 /// The relationships of one patient, sorted by start, then by record text (the caller's order).
-#[derive(Clone, Debug, Default)]
-pub struct TieList(Vec<Tie>);
+#[derive(Clone, Copy, Debug)]
+pub struct TieList<'t>(&'t [Tie]);
 
-impl TieList {
-    pub(super) fn insert(&mut self, tie: Tie, comes_before: impl Fn(&Tie) -> bool) {
-        let place = self.0.partition_point(comes_before);
-        self.0.insert(place, tie);
-    }
-
-    pub(super) fn of_record_mut(&mut self, record: u32) -> impl Iterator<Item = &mut Tie> {
-        self.0.iter_mut().filter(move |tie| tie.record == record)
-    }
-
-    /// Reads from the end of the list, where a search begins, so that it is near when one does.
-    pub(super) fn touch(&self) -> u64 {
-        self.0.last().map_or(0, |tie| tie.starts.0.cast_unsigned())
-    }
-
+impl TieList<'_> {
     /// The best relationship of each basis. A record that only the looker wrote, after the look, counts
     /// only where somebody else's shows the patient in care at that moment, and never as a task: people
     /// do not give themselves the right to look. Newest first, so that most look-ups end after a few steps:
     /// a direct hit inside its interval ends the search at once.
     #[must_use]
-    pub fn search(&self, query: &Query<'_>, graces: &GraceTable) -> Hits {
+    pub fn search(self, query: &Query<'_>, graces: &GraceTable) -> Hits {
         let mut hits = Hits::default();
         let mut self_made = Hits::default();
         for tie in self.0.iter().rev() {
@@ -229,13 +316,13 @@ mod tests {
     }
 
     fn search(ties: &[Tie], at: i64, now: i64) -> Hits {
-        let mut list = TieList::default();
+        let mut table = TieTable::default();
         for tie in ties {
-            list.insert(*tie, |old| old.starts <= tie.starts);
+            table.insert(0, *tie, |old| old.starts <= tie.starts);
         }
         let query =
             Query { at: Timestamp(at * HOUR), now: Timestamp(now * HOUR), user: NURSE, departments: &[NONE, WARD] };
-        list.search(&query, &GraceTable::new(&BTreeMap::new()))
+        table.of(0).search(&query, &GraceTable::new(&BTreeMap::new()))
     }
 
     #[test]
@@ -284,5 +371,23 @@ mod tests {
         (task.author, task.known_from) = (NURSE, order.known_from);
         let hits = search(&[task, stay], 105, 106);
         assert!(hits.task.is_none() && hits.direct.is_none());
+    }
+
+    #[test]
+    fn lists_stay_whole_while_they_move_and_are_tidied() {
+        let mut table = TieTable::default();
+        for round in 0..400 {
+            for patient in 0..1000 {
+                let mut order = tie(RelationshipKind::Order, Tie::user_holder(NURSE), (round * 7) % 400, 1_000);
+                order.record = patient;
+                table.insert(patient, order, |old| old.starts < order.starts);
+            }
+        }
+        for patient in 0..1000 {
+            let starts: Vec<i64> = table.of(patient).0.iter().map(|tie| tie.starts.0 / HOUR).collect();
+            assert_eq!(starts, (0..400).collect::<Vec<_>>());
+            assert_eq!(table.of_record_mut(patient, patient).count(), 400);
+        }
+        assert_eq!(table.of(1000).0.len(), 0);
     }
 }

@@ -13,7 +13,6 @@ use super::context::{Context, Target, Touch};
 use super::episode::{Episode, Member};
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
-use super::relations::TieList;
 use super::rules::Rules;
 
 /// Rows whose memory is asked for together.
@@ -126,11 +125,12 @@ impl Shard {
     /// for together, they arrive together instead of one after another.
     fn warm(&self, rows: &[Access], all: &Rows, context: &Context) -> [Identity; WARMED] {
         let mut identities = [Identity::default(); WARMED];
-        let mut touched = 0;
-        for (row, identity) in rows.iter().zip(&mut identities) {
+        let mut places = [(0, 0); WARMED];
+        for ((row, identity), place) in rows.iter().zip(&mut identities).zip(&mut places) {
             *identity = Identity::of(row, all.event_id(row));
-            touched ^= context.ties(row.patient).map_or(0, TieList::touch) ^ self.horizon.touch(*identity, row.patient);
+            *place = (context.ties.last_of(row.patient), self.horizon.touch(*identity, row.patient));
         }
+        let touched = places.iter().fold(0, |sum, (tie, row)| sum ^ context.ties.touch(*tie) ^ row);
         std::hint::black_box(touched);
         identities
     }

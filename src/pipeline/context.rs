@@ -99,7 +99,7 @@ fn load_table(
         let found: Vec<Facts> = group.par_iter().zip(&mut decoders).map(read).collect::<Result<_>>()?;
         for mut facts in found {
             rejects.append(&mut facts.rejects);
-            engine.learn(facts.updates);
+            engine.learn(&facts.updates);
         }
     }
     let mut counters = Counters::default();
