@@ -17,7 +17,7 @@ use crate::source::file::{BlockReader, ContextDir, Piece, Sizes};
 use super::columnar;
 
 /// Blocks that are decoded side by side.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 4;
 
 /// Context blocks are smaller than those of a log: the tables are, too, and all cores should have some.
 const BLOCK: usize = 1 << 20;
@@ -80,29 +80,36 @@ fn load_table(
     let mut pieces =
         BlockReader::new(vec![path.to_owned()], Expect::Table(table), Sizes { block: BLOCK, ..Sizes::default() });
     let mut decoders = vec![Decoder::new(zone.clone()); AT_ONCE];
-    loop {
+    let mut decode = || -> Result<Vec<Facts>> {
         let group: Vec<Piece> = pieces.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
-        if group.is_empty() {
-            break;
-        }
-        let read = |(piece, decoder): (&Piece, &mut Decoder)| -> Result<Facts> {
-            let mut facts = Facts::default();
-            match piece {
-                Piece::Block(block) => decoder.chunk(&block.chunk(), &mut facts),
-                Piece::Reject(reject, layout) => decoder.source_reject(reject.clone(), layout.format, &mut facts),
-                Piece::Columnar { path, file, .. } => {
-                    columnar::read(path, file, Expect::Table(table), zone, decoder, &mut facts)?
-                }
-            }
-            Ok(facts)
-        };
-        let found: Vec<Facts> = group.par_iter().zip(&mut decoders).map(read).collect::<Result<_>>()?;
-        for mut facts in found {
+        group.par_iter().zip(&mut decoders).map(|(piece, decoder)| read(table, piece, zone, decoder)).collect()
+    };
+    let (mut spent, mut found) = (Vec::new(), decode()?);
+    while !found.is_empty() {
+        // The next facts are decoded, and those before let go of, while these are learned.
+        let learn = || found.iter().for_each(|facts| engine.learn(&facts.updates));
+        let ((), next) = rayon::join(learn, || {
+            std::mem::take(&mut spent).into_par_iter().for_each(|facts: Vec<ContextUpdate>| drop(facts));
+            decode()
+        });
+        for mut facts in std::mem::replace(&mut found, next?) {
             rejects.append(&mut facts.rejects);
-            engine.learn(&facts.updates);
+            spent.push(facts.updates);
         }
     }
     let mut counters = Counters::default();
     decoders.iter().for_each(|decoder| counters.add(&decoder.counters()));
     Ok(counters)
+}
+
+fn read(table: Table, piece: &Piece, zone: &Zone, decoder: &mut Decoder) -> Result<Facts> {
+    let mut facts = Facts::default();
+    match piece {
+        Piece::Block(block) => decoder.chunk(&block.chunk(), &mut facts),
+        Piece::Reject(reject, layout) => decoder.source_reject(reject.clone(), layout.format, &mut facts),
+        Piece::Columnar { path, file, .. } => {
+            columnar::read(path, file, Expect::Table(table), zone, decoder, &mut facts)?
+        }
+    }
+    Ok(facts)
 }
