@@ -90,6 +90,12 @@ impl Interner {
         self.table.find(spread(hash), is_same).map(|slot| slot.index)
     }
 
+    /// Reads where a look-up of this hash begins, so that it is near when one does.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        let hash = (hash >> 32) as u32;
+        self.table.find(spread(hash), |slot| slot.hash == hash).map_or(0, |slot| slot.index)
+    }
+
     /// The number of a text, given out now when it is new.
     pub fn intern(&mut self, text: &str) -> u32 {
         self.intern_hashed(hash_text(text), text)

@@ -35,11 +35,28 @@ struct Fresh {
     resources: Interner,
 }
 
+/// A row whose patient has no number yet.
+#[derive(Clone, Copy, Debug)]
+struct Unnumbered {
+    hash: u64,
+    /// Where the patient's id ends in the text of those that wait.
+    end: u32,
+    shard: u32,
+    row: u32,
+}
+
+/// How many rows wait at most.
+const WAITING: usize = 32;
+
 /// Rows of one block, by shard.
 #[derive(Debug)]
 pub struct Intake {
     shards: Vec<Rows>,
     fresh: Fresh,
+    /// Patients are many and their table is large: a handful is looked up together, so that memory
+    /// answers together.
+    waiting: Vec<Unnumbered>,
+    waiting_text: String,
     oldest: Timestamp,
     newest: Timestamp,
 }
@@ -51,6 +68,8 @@ impl Intake {
         Self {
             shards: vec![Rows::default(); shards.max(1)],
             fresh: Fresh::default(),
+            waiting: Vec::with_capacity(WAITING),
+            waiting_text: String::new(),
             oldest: Timestamp::MAX,
             newest: Timestamp::MIN,
         }
@@ -75,10 +94,7 @@ impl Intake {
             available_at: arrival.available_at,
             ingested_at: arrival.ingested_at,
             user: numbered(user_hash, &dictionary.users, &mut self.fresh.users, &event.user_id),
-            patient: event
-                .patient_id
-                .as_deref()
-                .map_or(NONE, |id| number(&dictionary.patients, &mut self.fresh.patients, id)),
+            patient: NONE,
             department,
             event_start: 0,
             event_len: 0,
@@ -91,6 +107,31 @@ impl Intake {
             previous_of_user: NONE,
         };
         self.shards[shard].push(row, &event.event_id);
+        if let Some(patient) = event.patient_id.as_deref() {
+            self.waiting_text.push_str(patient);
+            self.waiting.push(Unnumbered {
+                hash: hash_text(patient),
+                end: self.waiting_text.len() as u32,
+                shard: shard as u32,
+                row: self.shards[shard].len() as u32 - 1,
+            });
+            if self.waiting.len() == WAITING {
+                self.number_patients(dictionary);
+            }
+        }
+    }
+
+    fn number_patients(&mut self, dictionary: &Dictionary) {
+        let touched = self.waiting.iter().fold(0, |sum, one| sum ^ dictionary.patients.touch(one.hash));
+        std::hint::black_box(touched);
+        let mut start = 0;
+        for one in self.waiting.drain(..) {
+            let id = &self.waiting_text[start..one.end as usize];
+            start = one.end as usize;
+            let row = &mut self.shards[one.shard as usize].rows[one.row as usize];
+            row.patient = numbered(one.hash, &dictionary.patients, &mut self.fresh.patients, id);
+        }
+        self.waiting_text.clear();
     }
 
     /// How many rows were taken.
@@ -113,6 +154,7 @@ impl Intake {
 
     /// Gives the new ids their numbers in the dictionary and hands the rows out by shard.
     pub fn settle(mut self, dictionary: &mut Dictionary) -> Vec<Rows> {
+        self.number_patients(dictionary);
         let users = adopt(&self.fresh.users, &mut dictionary.users);
         let patients = adopt(&self.fresh.patients, &mut dictionary.patients);
         let departments: Vec<u32> =

@@ -11,7 +11,7 @@ use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
 use super::explain::{self, Explanation};
 use super::feeds::GapRule;
 use super::registry::{Entry, Meta};
-use super::relations::Cover;
+use super::relations::{Basis, Query};
 use super::settings::{EngineSettings, Policy, SeveritySettings};
 
 /// A built detector or explanation with its identity.
@@ -72,12 +72,10 @@ impl Rules {
             return None;
         }
         enrich::places(access, actor.map(|actor| actor.department), scratch);
-        let hits = enrich::search(access, now, context, scratch);
-        let is_inside = |hit: Option<super::relations::Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside);
-        match (is_inside(hits.direct), is_inside(hits.department)) {
-            (true, _) if self.direct.is_some() => self.direct,
-            (_, true) => self.department,
-            _ => None,
+        let query = Query { at: access.at, now, user: access.user, departments: scratch };
+        match context.ties.of(access.patient).inside(&query, context.graces())? {
+            Basis::Direct => self.direct,
+            Basis::Department => self.department,
         }
     }
 
