@@ -129,6 +129,12 @@ pub struct Dictionary {
     pub departments: Interner,
     /// Parts of the chart.
     pub resources: Interner,
+    /// Family names as [`surname::keys`](super::matching::surname::keys) compares them.
+    pub surnames: Interner,
+    /// Addresses as [`address::key`](super::matching::address::key) compares them.
+    pub dwellings: Interner,
+    /// Roles of the staff, as they are written.
+    pub roles: Interner,
     /// Department names as they are written, and the department that each stands for.
     spellings: Interner,
     department_of: Vec<u32>,
@@ -148,6 +154,23 @@ impl Dictionary {
             self.department_of.push(self.departments.intern(&department_key(spelling)));
         }
         self.department_of[index]
+    }
+}
+
+/// Marks a number that is a block's own and not yet the dictionary's.
+pub(super) const FRESH: u32 = 1 << 31;
+
+/// The number of a text that `known` knows, or else its marked number among the `fresh` ones.
+pub(super) fn numbered(hash: u64, known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
+    known.get_hashed(hash, text).unwrap_or_else(|| fresh.intern_hashed(hash, text) | FRESH)
+}
+
+/// The dictionary's number for a number that may be marked, where `adopted` holds those of the fresh texts.
+pub(super) fn resolved(index: u32, adopted: &[u32]) -> u32 {
+    if index == NONE || index & FRESH == 0 {
+        index
+    } else {
+        adopted.get((index & !FRESH) as usize).copied().unwrap_or(NONE)
     }
 }
 

@@ -8,10 +8,7 @@ use crate::model::access::AccessEvent;
 use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows, Standing};
-use super::dictionary::{Dictionary, Interner, NONE, hash_text};
-
-/// Marks a number that is the intake's own and not yet the dictionary's.
-const FRESH: u32 = 1 << 31;
+use super::dictionary::{Dictionary, FRESH, Interner, NONE, hash_text, numbered, resolved};
 
 /// When a record reached the pipeline, where the source tells.
 #[derive(Clone, Copy, Debug)]
@@ -162,9 +159,9 @@ impl Intake {
         let resources = adopt(&self.fresh.resources, &mut dictionary.resources);
         if users.len() + patients.len() + departments.len() + resources.len() > 0 {
             for row in self.shards.iter_mut().flat_map(|rows| rows.rows.iter_mut()) {
-                row.user = resolve(row.user, &users);
-                row.patient = resolve(row.patient, &patients);
-                row.department = resolve(row.department, &departments);
+                row.user = resolved(row.user, &users);
+                row.patient = resolved(row.patient, &patients);
+                row.department = resolved(row.department, &departments);
                 row.resource = short_resolved(row.resource, &resources);
             }
         }
@@ -179,10 +176,6 @@ pub(super) fn shard_of(user_hash: u64, shards: usize) -> usize {
 
 fn number(known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
     numbered(hash_text(text), known, fresh, text)
-}
-
-fn numbered(hash: u64, known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
-    known.get_hashed(hash, text).unwrap_or_else(|| fresh.intern_hashed(hash, text) | FRESH)
 }
 
 /// Resources are few; their numbers are kept in 15 bits and a mark.
@@ -206,12 +199,4 @@ fn short_resolved(resource: u16, adopted: &[u32]) -> u16 {
 
 fn adopt(fresh: &Interner, dictionary: &mut Interner) -> Vec<u32> {
     fresh.iter().map(|text| dictionary.intern(text)).collect()
-}
-
-fn resolve(index: u32, adopted: &[u32]) -> u32 {
-    if index == NONE || index & FRESH == 0 {
-        index
-    } else {
-        adopted.get((index & !FRESH) as usize).copied().unwrap_or(NONE)
-    }
 }

@@ -47,7 +47,7 @@ use crate::model::incident::Incident;
 use crate::model::time::Timestamp;
 
 pub use access::{Access, Rows};
-use context::{Context, Touch};
+use context::{Context, Draft, Touch};
 use dictionary::Dictionary;
 pub use intake::{Arrival, Intake};
 use output::{Output, Slots, Tally};
@@ -149,7 +149,14 @@ impl Engine {
 
     /// Takes context facts in, in any order. Those whose time is past are acted on at the next advance.
     pub fn learn(&mut self, updates: impl IntoIterator<Item = impl Borrow<ContextUpdate>>) {
-        self.context.apply(updates);
+        let mut draft = Draft::default();
+        updates.into_iter().for_each(|update| draft.push(&self.context.dictionary, update.borrow()));
+        self.learn_draft(draft);
+    }
+
+    /// Like [`Engine::learn`], for facts that are numbered already.
+    pub fn learn_draft(&mut self, draft: Draft) {
+        self.context.settle(draft);
         for touch in self.context.take_touches() {
             if touch.known_at <= self.clock {
                 if touch.from <= self.clock && self.clock != Timestamp::MIN {

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 use crate::decode::context::Table;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect};
 use crate::engine::Engine;
+use crate::engine::context::Draft;
+use crate::engine::dictionary::Dictionary;
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
 use crate::model::reject::Reject;
@@ -31,17 +33,18 @@ pub struct Loaded {
     pub missing: Vec<Table>,
 }
 
-#[derive(Default)]
-struct Facts {
-    updates: Vec<ContextUpdate>,
+/// The facts of one block.
+struct Facts<'d> {
+    dictionary: &'d Dictionary,
+    draft: Draft,
     rejects: Vec<Reject>,
 }
 
-impl DecodeSink for Facts {
+impl DecodeSink for Facts<'_> {
     fn access(&mut self, _: &AccessEvent<'_>, _: u64) {}
 
     fn context(&mut self, update: ContextUpdate, _: u64) {
-        self.updates.push(update);
+        self.draft.push(self.dictionary, &update);
     }
 
     fn reject(&mut self, reject: Reject) {
@@ -80,21 +83,17 @@ fn load_table(
     let mut pieces =
         BlockReader::new(vec![path.to_owned()], Expect::Table(table), Sizes { block: BLOCK, ..Sizes::default() });
     let mut decoders = vec![Decoder::new(zone.clone()); AT_ONCE];
-    let mut decode = || -> Result<Vec<Facts>> {
+    loop {
         let group: Vec<Piece> = pieces.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
-        group.par_iter().zip(&mut decoders).map(|(piece, decoder)| read(table, piece, zone, decoder)).collect()
-    };
-    let (mut spent, mut found) = (Vec::new(), decode()?);
-    while !found.is_empty() {
-        // The next facts are decoded, and those before let go of, while these are learned.
-        let learn = || found.iter().for_each(|facts| engine.learn(&facts.updates));
-        let ((), next) = rayon::join(learn, || {
-            std::mem::take(&mut spent).into_par_iter().for_each(|facts: Vec<ContextUpdate>| drop(facts));
-            decode()
-        });
-        for mut facts in std::mem::replace(&mut found, next?) {
-            rejects.append(&mut facts.rejects);
-            spent.push(facts.updates);
+        if group.is_empty() {
+            break;
+        }
+        let dictionary = &engine.context().dictionary;
+        let read = |(piece, decoder)| read(table, piece, zone, decoder, dictionary);
+        let found: Vec<_> = group.par_iter().zip(&mut decoders).map(read).collect::<Result<_>>()?;
+        for (draft, mut refused) in found {
+            engine.learn_draft(draft);
+            rejects.append(&mut refused);
         }
     }
     let mut counters = Counters::default();
@@ -102,8 +101,14 @@ fn load_table(
     Ok(counters)
 }
 
-fn read(table: Table, piece: &Piece, zone: &Zone, decoder: &mut Decoder) -> Result<Facts> {
-    let mut facts = Facts::default();
+fn read(
+    table: Table,
+    piece: &Piece,
+    zone: &Zone,
+    decoder: &mut Decoder,
+    dictionary: &Dictionary,
+) -> Result<(Draft, Vec<Reject>)> {
+    let mut facts = Facts { dictionary, draft: Draft::default(), rejects: Vec::new() };
     match piece {
         Piece::Block(block) => decoder.chunk(&block.chunk(), &mut facts),
         Piece::Reject(reject, layout) => decoder.source_reject(reject.clone(), layout.format, &mut facts),
@@ -111,5 +116,5 @@ fn read(table: Table, piece: &Piece, zone: &Zone, decoder: &mut Decoder) -> Resu
             columnar::read(path, file, Expect::Table(table), zone, decoder, &mut facts)?
         }
     }
-    Ok(facts)
+    Ok((facts.draft, facts.rejects))
 }

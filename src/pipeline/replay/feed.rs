@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::prelude::*;
 
 use crate::decode::{Counters, Decoder, Expect};
-use crate::engine::dictionary::Dictionary;
 use crate::engine::Intake;
+use crate::engine::dictionary::Dictionary;
 use crate::model::reject::{Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;

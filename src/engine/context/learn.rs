@@ -1,0 +1,229 @@
+//! Facts into the context: which versions of a record hold when, and which accesses that touches.
+
+use crate::engine::dictionary::{NONE, grown};
+use crate::engine::feeds::Outage;
+use crate::engine::people::{Chart, Member};
+use crate::engine::relations::Tie;
+use crate::engine::roster::{MARGIN, Turn};
+use crate::engine::slots::Slot;
+use crate::model::context::Recorded;
+use crate::model::time::Timestamp;
+
+use super::draft::{Draft, DraftTie, Fact};
+use super::{Brief, Contact, Context, Target, Touch};
+
+/// From when until when a record is known.
+fn known(recorded: Recorded) -> (Timestamp, Timestamp) {
+    (recorded.at.unwrap_or(Timestamp::MIN), recorded.withdrawn_at.unwrap_or(Timestamp::MAX))
+}
+
+impl Context {
+    /// Adds facts, in any order. What they touch waits in [`Context::take_touches`].
+    pub fn settle(&mut self, mut draft: Draft) {
+        let (dictionary, keys) = (&mut self.dictionary, &mut self.keys);
+        let records: Vec<u32> = draft.keys().map(|(hash, key)| keys.intern_hashed(hash, key)).collect();
+        draft.adopt(dictionary);
+        for (record, fact) in records.into_iter().zip(draft.facts) {
+            self.add(record, fact);
+        }
+        self.population.seal();
+        self.feeds.seal();
+    }
+
+    fn add(&mut self, record: u32, fact: Fact) {
+        match fact {
+            Fact::Member { user, value, recorded } => self.add_member(record, user, value, recorded),
+            Fact::Chart { patient, value, recorded } => self.add_chart(record, patient, value, recorded),
+            Fact::Contact { patient, other, recorded } => self.add_contact(record, patient, other, recorded),
+            Fact::Tie(tie) => self.add_tie(record, tie),
+            Fact::Turn { user, department, starts, ends, recorded } => {
+                let (known_from, known_to) = known(recorded);
+                self.add_turn(user, Turn { department, starts, ends, known_from, known_to, record });
+            }
+            Fact::Outage { department, starts, ends, is_up, recorded } => {
+                let (known_from, _) = known(recorded);
+                self.add_outage(Outage { department, starts, ends, known_from, record }, is_up);
+            }
+            Fact::Withdrawal(at) => self.withdraw(record, at),
+        }
+    }
+
+    fn add_member(&mut self, record: u32, user: u32, value: Member, recorded: Recorded) {
+        let (known_from, withdrawn_at) = known(recorded);
+        let versions = grown(&mut self.members, user);
+        versions.insert(known_from, withdrawn_at, value);
+        let brief = versions.only().map(|(known_from, member)| Brief {
+            department: member.department,
+            patient: member.patient,
+            known_from,
+        });
+        *grown(&mut self.briefs, user) = brief.unwrap_or_default();
+        self.slots.insert(record, Slot::Member(user));
+        self.touch_always(known_from, withdrawn_at, Target::User(user));
+    }
+
+    fn add_chart(&mut self, record: u32, patient: u32, value: Chart, recorded: Recorded) {
+        let (known_from, withdrawn_at) = known(recorded);
+        self.count(patient, &value, known_from);
+        *grown(&mut self.sensitive, patient) |= value.is_sensitive();
+        grown(&mut self.charts, patient).insert(known_from, withdrawn_at, value);
+        self.slots.insert(record, Slot::Chart(patient));
+        self.touch_always(known_from, withdrawn_at, Target::Patient(patient));
+    }
+
+    /// Counts a patient once, and each name and dwelling of theirs once.
+    fn count(&mut self, patient: u32, new: &Chart, known_from: Timestamp) {
+        let earlier = self.charts.get(patient as usize);
+        let had = |wanted: &dyn Fn(&Chart) -> bool| {
+            earlier.is_some_and(|versions| versions.known(Timestamp::MAX.minus(1)).any(wanted))
+        };
+        if !had(&|_| true) {
+            self.population.add_patient(known_from);
+        }
+        for &key in &new.surnames {
+            if !had(&|chart| chart.surnames.contains(&key)) {
+                self.population.add_surname(key, known_from);
+            }
+        }
+        if new.dwelling != NONE && !had(&|chart| chart.dwelling == new.dwelling) {
+            self.population.add_dwelling(new.dwelling, known_from);
+        }
+    }
+
+    fn add_contact(&mut self, record: u32, patient: u32, other: u32, recorded: Recorded) {
+        let (known_from, known_to) = known(recorded);
+        self.withdraw_contact(patient, record, known_from);
+        self.contacts.entry(patient).or_default().push(Contact { patient: other, known_from, known_to, record });
+        self.slots.insert(record, Slot::Contact(patient));
+        self.touch_always(known_from, known_to, Target::Patient(patient));
+        if other != NONE {
+            self.touch_always(known_from, known_to, Target::Patient(other));
+        }
+    }
+
+    fn withdraw_contact(&mut self, patient: u32, record: u32, at: Timestamp) {
+        for contact in self.contacts.get_mut(&patient).into_iter().flatten().filter(|contact| contact.record == record)
+        {
+            contact.known_to = contact.known_to.min(at);
+        }
+    }
+
+    fn add_tie(&mut self, record: u32, draft: DraftTie) {
+        let (known_from, withdrawn_at) = known(draft.recorded);
+        let holder =
+            if draft.user == NONE { Tie::department_holder(draft.department) } else { Tie::user_holder(draft.user) };
+        self.feeds.saw_relationship();
+        if draft.department != NONE && known_from.is_finite() {
+            self.feeds.saw(draft.department, draft.kind, known_from);
+        }
+        if let Some(id) = draft.id {
+            self.record_ids.insert(record, id);
+        }
+        let known_to = self.supersede(record, known_from).min(withdrawn_at);
+        let tie = Tie::new(draft.kind, holder, record, draft.author, draft.starts, draft.ends, known_from, known_to);
+        self.insert_tie(draft.patient, tie);
+        self.slots.insert(record, Slot::Tie(draft.patient));
+        let from = self.graces.earliest(tie.kind, tie.starts);
+        self.touch(known_from, from, Timestamp::MAX, Target::Patient(draft.patient));
+        self.touch(known_to, from, Timestamp::MAX, Target::Patient(draft.patient));
+    }
+
+    fn insert_tie(&mut self, patient: u32, tie: Tie) {
+        let (keys, ids) = (&self.keys, &self.record_ids);
+        let id = |record: u32| ids.get(&record).map(AsRef::as_ref).unwrap_or_else(|| super::id_in(keys.text(record)));
+        let comes_before =
+            |old: &Tie| old.starts < tie.starts || (old.starts == tie.starts && id(old.record) <= id(tie.record));
+        self.ties.insert(patient, tie, comes_before);
+    }
+
+    /// Ends the versions of a record that are older than one known from `known_from`, and tells where
+    /// a newer one ends it.
+    fn supersede(&mut self, record: u32, known_from: Timestamp) -> Timestamp {
+        let mut known_to = Timestamp::MAX;
+        for slot in self.slots.of(record) {
+            let Slot::Tie(patient) = slot else { continue };
+            for tie in self.ties.of_record_mut(patient, record) {
+                if tie.known_from > known_from {
+                    known_to = known_to.min(tie.known_from);
+                } else if tie.known_to > known_from {
+                    tie.known_to = known_from;
+                    let from = self.graces.earliest(tie.kind, tie.starts);
+                    let target = Target::Patient(patient);
+                    self.touches.push(Touch { known_at: known_from, from, until: Timestamp::MAX, target });
+                }
+            }
+        }
+        known_to
+    }
+
+    fn add_turn(&mut self, user: u32, turn: Turn) {
+        self.withdraw_turns(turn.record, turn.known_from);
+        grown(&mut self.rosters, user).insert(turn);
+        self.slots.insert(turn.record, Slot::Turn(user));
+        let margin = MARGIN.micros();
+        let (from, until) = (turn.starts.minus(margin), turn.ends.plus(margin));
+        self.touch(turn.known_from, from, until, Target::User(user));
+        self.touch(turn.known_to, from, until, Target::User(user));
+    }
+
+    fn withdraw_turns(&mut self, record: u32, at: Timestamp) {
+        for slot in self.slots.of(record) {
+            let Slot::Turn(user) = slot else { continue };
+            for turn in self.rosters[user as usize].of_record_mut(record) {
+                turn.known_to = turn.known_to.min(at);
+                self.touches.push(Touch {
+                    known_at: at,
+                    from: turn.starts,
+                    until: turn.ends,
+                    target: Target::User(user),
+                });
+            }
+        }
+    }
+
+    fn add_outage(&mut self, outage: Outage, is_up: bool) {
+        self.slots.insert(outage.record, Slot::Outage);
+        self.touch(outage.known_from, outage.starts, outage.ends, Target::Everyone);
+        if is_up {
+            self.feeds.withdraw(outage.record);
+        } else {
+            self.feeds.reported(outage);
+        }
+    }
+
+    fn withdraw(&mut self, record: u32, at: Timestamp) {
+        for slot in self.slots.of(record).collect::<Vec<_>>() {
+            match slot {
+                Slot::Member(user) => {
+                    self.members[user as usize].withdraw(at);
+                    self.briefs[user as usize] = Brief::default();
+                    self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::User(user));
+                }
+                Slot::Chart(patient) => {
+                    self.charts[patient as usize].withdraw(at);
+                    self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::Patient(patient));
+                }
+                Slot::Contact(patient) => {
+                    self.withdraw_contact(patient, record, at);
+                    self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::Patient(patient));
+                }
+                Slot::Tie(_) => {
+                    self.supersede(record, at);
+                }
+                Slot::Turn(_) => self.withdraw_turns(record, at),
+                Slot::Outage => self.feeds.withdraw(record),
+            }
+        }
+    }
+
+    fn touch_always(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, target: Target) {
+        self.touch(known_from, Timestamp::MIN, Timestamp::MAX, target);
+        self.touch(withdrawn_at, Timestamp::MIN, Timestamp::MAX, target);
+    }
+
+    fn touch(&mut self, known_at: Timestamp, from: Timestamp, until: Timestamp, target: Target) {
+        if known_at != Timestamp::MAX {
+            self.touches.push(Touch { known_at, from, until, target });
+        }
+    }
+}

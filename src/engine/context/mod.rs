@@ -1,0 +1,193 @@
+//! What is known about staff, patients and care, and when it became known.
+//!
+//! The context is shared by all shards and changes only between batches. Facts may be added long
+//! before their time: every look-up says from which instant it looks, and sees only what was known
+//! by then.
+
+mod draft;
+mod learn;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::model::time::Timestamp;
+
+use super::dictionary::{Dictionary, Interner, NONE};
+use super::feeds::Feeds;
+use super::people::{Chart, Member, Versions};
+use super::population::Population;
+use super::relations::{GraceTable, TieTable};
+use super::roster::Roster;
+use super::settings::Policy;
+use super::slots::SlotTable;
+pub use draft::Draft;
+
+/// Which accesses a fact can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    /// When the fact becomes known.
+    pub known_at: Timestamp,
+    /// Accesses in `[from, until]` are concerned.
+    pub from: Timestamp,
+    pub until: Timestamp,
+    pub target: Target,
+}
+
+/// Whose accesses a fact can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// Accesses to this patient's chart.
+    Patient(u32),
+    /// Accesses by this user.
+    User(u32),
+    /// Every access.
+    Everyone,
+}
+
+/// A contact of a patient.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// Interned MRN of the contact, or [`NONE`].
+    pub patient: u32,
+    known_from: Timestamp,
+    known_to: Timestamp,
+    record: u32,
+}
+
+/// What the short way of deciding asks about a user, beside each other in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brief {
+    pub(super) department: u32,
+    pub(super) patient: u32,
+    /// From when on this is all that is known; `MAX` = the versions must be asked.
+    known_from: Timestamp,
+}
+
+impl Default for Brief {
+    fn default() -> Self {
+        Self { department: NONE, patient: NONE, known_from: Timestamp::MAX }
+    }
+}
+
+/// All reference data.
+#[derive(Debug)]
+pub struct Context {
+    pub dictionary: Dictionary,
+    pub population: Population,
+    pub feeds: Feeds,
+    graces: GraceTable,
+    members: Vec<Versions<Member>>,
+    briefs: Vec<Brief>,
+    /// Patients of whom some version is sensitive.
+    sensitive: Vec<bool>,
+    charts: Vec<Versions<Chart>>,
+    contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
+    pub(super) ties: TieTable,
+    rosters: Vec<Roster>,
+    keys: Interner,
+    slots: SlotTable,
+    /// Id text of a relationship record, where it is not its key.
+    record_ids: HashMap<u32, Box<str>, FxBuildHasher>,
+    touches: Vec<Touch>,
+}
+
+impl Context {
+    /// An empty context under a policy (which knows each relationship's lead and tail).
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            dictionary: Dictionary::default(),
+            population: Population::default(),
+            feeds: Feeds::default(),
+            graces: GraceTable::new(&policy.relationships),
+            members: Vec::new(),
+            briefs: Vec::new(),
+            sensitive: Vec::new(),
+            charts: Vec::new(),
+            contacts: HashMap::default(),
+            ties: TieTable::default(),
+            rosters: Vec::new(),
+            keys: Interner::default(),
+            slots: SlotTable::default(),
+            record_ids: HashMap::default(),
+            touches: Vec::new(),
+        }
+    }
+
+    /// What the facts added since the last call touch.
+    pub fn take_touches(&mut self) -> Vec<Touch> {
+        std::mem::take(&mut self.touches)
+    }
+
+    /// The staff record of a user.
+    #[must_use]
+    pub fn member(&self, user: u32) -> Option<&Versions<Member>> {
+        self.members.get(user as usize)
+    }
+
+    /// Where a user belongs and under which id they are a patient, as in force at `at`.
+    pub(super) fn brief(&self, user: u32, at: Timestamp, now: Timestamp) -> Option<Brief> {
+        let brief = self.briefs.get(user as usize)?;
+        if brief.known_from <= now {
+            return Some(*brief);
+        }
+        let member = self.member(user)?.in_force(at, now)?;
+        Some(Brief { department: member.department, patient: member.patient, known_from: Timestamp::MIN })
+    }
+
+    /// Whether a patient's chart is, or ever was or will be, a sensitive one.
+    pub(super) fn may_be_sensitive(&self, patient: u32) -> bool {
+        self.sensitive.get(patient as usize).copied().unwrap_or(false)
+    }
+
+    /// The demographics of a patient.
+    #[must_use]
+    pub fn chart(&self, patient: u32) -> Option<&Versions<Chart>> {
+        self.charts.get(patient as usize)
+    }
+
+    /// Lead and tail by kind.
+    #[must_use]
+    pub const fn graces(&self) -> &GraceTable {
+        &self.graces
+    }
+
+    /// The shifts of a user.
+    #[must_use]
+    pub fn roster(&self, user: u32) -> Option<&Roster> {
+        self.rosters.get(user as usize)
+    }
+
+    /// MRNs of a patient's contacts, as far as they are known by `now`.
+    pub fn contacts(&self, patient: u32, now: Timestamp) -> impl Iterator<Item = u32> {
+        let known =
+            move |contact: &&Contact| contact.known_from <= now && now < contact.known_to && contact.patient != NONE;
+        self.contacts.get(&patient).into_iter().flatten().filter(known).map(|contact| contact.patient)
+    }
+
+    /// The id of a relationship record, as its source wrote it.
+    #[must_use]
+    pub fn record_id(&self, record: u32) -> &str {
+        self.record_ids.get(&record).map(AsRef::as_ref).unwrap_or_else(|| id_in(self.keys.text(record)))
+    }
+
+    /// The key of a record.
+    pub(super) fn record_key(&self, record: u32) -> &str {
+        self.keys.text(record)
+    }
+
+    /// The number of a record by its key, given out now where it is not known yet.
+    pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
+        self.keys.intern(key)
+    }
+
+    /// Role texts of the staff, in no meaningful order.
+    pub fn role_texts(&self) -> impl Iterator<Item = &str> {
+        self.dictionary.roles.iter()
+    }
+}
+
+/// The id that a key most often holds: what follows the name of its table or topic.
+fn id_in(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(_, id)| id)
+}
