@@ -181,16 +181,17 @@ impl Engine {
 
     /// Lives through the time up to `watermark`: no access at or before it is expected any more.
     pub fn advance(&mut self, watermark: Timestamp) -> Output {
-        self.advance_beside(watermark, |_| ()).0
+        self.advance_beside(watermark, &mut [], |(): &mut (), _| ())
     }
 
-    /// Like [`Engine::advance`]; at the same time does something else that only reads the dictionary,
-    /// such as decoding what comes next, so that no core waits for another.
-    pub fn advance_beside<R: Send>(
+    /// Like [`Engine::advance`]; cores that are done with it do `work` on `parts`, such as decoding what
+    /// comes next, which only reads the dictionary.
+    pub fn advance_beside<T: Send>(
         &mut self,
         watermark: Timestamp,
-        beside: impl FnOnce(&Dictionary) -> R + Send,
-    ) -> (Output, R) {
+        parts: &mut [T],
+        work: impl Fn(&mut T, &Dictionary) + Sync,
+    ) -> Output {
         if !self.timeline.is_sorted() {
             self.timeline.par_sort_unstable();
         }
@@ -202,14 +203,18 @@ impl Engine {
             &self.timeline[..due],
             World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report },
         );
-        let shards = &mut self.shards;
-        let ((), result) = rayon::join(
-            || shards.par_iter_mut().for_each(|shard| shard.advance(watermark, &late, timeline, world)),
-            || beside(&world.context.dictionary),
-        );
+        let (late, work) = (&late, &work);
+        rayon::scope_fifo(|scope| {
+            for shard in &mut self.shards {
+                scope.spawn_fifo(move |_| shard.advance(watermark, late, timeline, world));
+            }
+            for part in parts {
+                scope.spawn_fifo(move |_| work(part, &world.context.dictionary));
+            }
+        });
         self.timeline.drain(..due);
         self.clock = self.clock.max(watermark);
-        (self.collect(), result)
+        self.collect()
     }
 
     /// The end of the input: lives through the time up to `now` and reports what is still held.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rayon::prelude::*;
 
 use crate::decode::{Counters, Decoder, Expect};
 use crate::engine::Intake;
@@ -79,23 +78,32 @@ impl Feed {
         }
     }
 
-    /// The next stretches, decoded; empty at the end of the input.
-    pub(super) fn next(&mut self, dictionary: &Dictionary) -> Result<Vec<Decoded>> {
+    /// The next stretches of the input, to be decoded; empty at its end.
+    pub(super) fn next(&mut self) -> Result<Vec<Part>> {
         let group: Vec<Work> = self.work.iter().take(self.decoders.len()).collect::<Result<_>>()?;
-        let (zone, as_of, shards) = (&self.zone, self.as_of, self.shards);
-        let decode = |(work, decoder): (&Work, &mut Decoder)| {
-            decode(work, decoder, zone, as_of, dictionary, Intake::new(shards))
+        let part = |(work, decoder)| Part {
+            work,
+            decoder,
+            zone: self.zone.clone(),
+            as_of: self.as_of,
+            decoded: Decoded { intake: Intake::new(self.shards), rejects: Vec::new() },
         };
-        let decoded: Vec<Decoded> = group.par_iter().zip(&mut self.decoders).map(decode).collect();
-        for (work, decoded) in group.iter().zip(&decoded) {
-            if let Some(counts) = work.file_number().and_then(|number| self.by_file.get_mut(number)) {
-                // What lies in the future could be read; it only does not count yet.
-                let unreadable = decoded.rejects.iter().filter(|reject| reject.reason != RejectCode::Future).count();
-                counts.0 += (decoded.intake.len() + decoded.rejects.len() - unreadable) as u64;
-                counts.1 += unreadable as u64;
-            }
+        let decoders = &mut self.decoders;
+        let free = group.len().min(decoders.len());
+        Ok(group.into_iter().zip(decoders.drain(..free)).map(part).collect())
+    }
+
+    /// Takes back what was decoded.
+    pub(super) fn done(&mut self, part: Part) -> Decoded {
+        let decoded = part.decoded;
+        if let Some(counts) = part.work.file_number().and_then(|number| self.by_file.get_mut(number)) {
+            // What lies in the future could be read; it only does not count yet.
+            let unreadable = decoded.rejects.iter().filter(|reject| reject.reason != RejectCode::Future).count();
+            counts.0 += (decoded.intake.len() + decoded.rejects.len() - unreadable) as u64;
+            counts.1 += unreadable as u64;
         }
-        Ok(decoded)
+        self.decoders.push(part.decoder);
+        decoded
     }
 
     /// What the decoders counted.
@@ -106,28 +114,35 @@ impl Feed {
     }
 }
 
-fn decode(
-    work: &Work,
-    decoder: &mut Decoder,
-    zone: &Zone,
+/// One stretch of the input and who decodes it.
+pub(super) struct Part {
+    work: Work,
+    decoder: Decoder,
+    zone: Zone,
     as_of: Timestamp,
-    dictionary: &Dictionary,
-    intake: Intake,
-) -> Decoded {
-    let file = match work {
-        Work::Block(block) => block.file.clone(),
-        Work::Batch { file, .. } => file.clone(),
-        Work::Reject(..) | Work::Unknown(..) => "".into(),
-    };
-    let mut taken = Taken::new(dictionary, intake, as_of, file);
-    match work {
-        Work::Block(block) => decoder.chunk(&block.chunk(), &mut taken),
-        Work::Batch { batch, file, .. } => columnar::decode_accesses(batch, file, zone, decoder, &mut taken),
-        Work::Reject(reject, format, _) => decoder.source_reject(reject.clone(), *format, &mut taken),
-        Work::Unknown(names, rows) => decoder.unknown_columns(names.iter().map(String::as_str), *rows),
+    decoded: Decoded,
+}
+
+impl Part {
+    /// Decodes the stretch.
+    pub(super) fn decode(&mut self, dictionary: &Dictionary) {
+        let file = match &self.work {
+            Work::Block(block) => block.file.clone(),
+            Work::Batch { file, .. } => file.clone(),
+            Work::Reject(..) | Work::Unknown(..) => "".into(),
+        };
+        let intake = std::mem::replace(&mut self.decoded.intake, Intake::new(0));
+        let mut taken = Taken::new(dictionary, intake, self.as_of, file);
+        let (decoder, zone) = (&mut self.decoder, &self.zone);
+        match &self.work {
+            Work::Block(block) => decoder.chunk(&block.chunk(), &mut taken),
+            Work::Batch { batch, file, .. } => columnar::decode_accesses(batch, file, zone, decoder, &mut taken),
+            Work::Reject(reject, format, _) => decoder.source_reject(reject.clone(), *format, &mut taken),
+            Work::Unknown(names, rows) => decoder.unknown_columns(names.iter().map(String::as_str), *rows),
+        }
+        let (intake, rejects, _) = taken.into_parts();
+        self.decoded = Decoded { intake, rejects };
     }
-    let (intake, rejects, _) = taken.into_parts();
-    Decoded { intake, rejects }
 }
 
 /// Sends the input piece by piece until it ends, fails, or nobody listens.

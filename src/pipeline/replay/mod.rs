@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::HEXLOWER;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::breach::handoff::{Facility, RunIdentity, RunKind};
@@ -22,7 +23,7 @@ use crate::pipeline::{clock, context};
 use crate::replay::summary::Summary;
 use crate::source::file::paths;
 
-use feed::Feed;
+use feed::{Feed, Part};
 use results::{Results, Stamps};
 
 /// What to replay, and where to write.
@@ -128,20 +129,21 @@ fn live_streamed(
 ) -> Result<Result<Read, OutOfOrder>> {
     let lateness = config.policy.engine.allowed_lateness.micros();
     let mut feed = Feed::start(files.to_vec(), zone, now, engine.shard_count());
-    let mut group = feed.next(&engine.context().dictionary)?;
+    let mut group = feed.next()?;
+    group.par_iter_mut().for_each(|part| part.decode(&engine.context().dictionary));
     while !group.is_empty() {
-        for decoded in group {
+        for part in group {
+            let decoded = feed.done(part);
             decoded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
             if decoded.intake.bounds().is_some_and(|(oldest, _)| oldest <= engine.clock()) {
                 return Ok(Err(OutOfOrder));
             }
             engine.push(decoded.intake);
         }
+        group = feed.next()?;
         let watermark = engine.newest().minus(lateness + 1);
-        let (output, next) = engine.advance_beside(watermark, |dictionary| feed.next(dictionary));
-        results.take(&output)?;
+        results.take(&engine.advance_beside(watermark, &mut group, Part::decode))?;
         step("replaying", feed.progress.consumed(), feed.progress.total());
-        group = next?;
     }
     Ok(Ok(Read { counters: feed.counters(), by_file: feed.by_file }))
 }
