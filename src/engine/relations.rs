@@ -150,6 +150,7 @@ impl GraceTable {
 /// Where the list of a patient stands.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
+    chunk: u32,
     start: u32,
     length: u32,
     room: u32,
@@ -161,39 +162,42 @@ impl Place {
     }
 }
 
-/// The relationships of all patients: the lists stand in one piece of memory, so that a look-up takes
-/// two steps. A list that outgrows its room moves to the end.
+/// The relationships of all patients: lists stand side by side in a few large chunks, so that a look-up
+/// takes two steps and growing moves little. A list that outgrows its room moves to the end.
 #[derive(Debug, Default)]
 pub(super) struct TieTable {
     places: Vec<Place>,
-    ties: Vec<Tie>,
-    /// Room that lists left behind.
+    chunks: Vec<Vec<Tie>>,
+    /// Room of all lists, and room that lists left behind.
+    room: usize,
     left: usize,
 }
 
-/// Room that is left behind before it is worth tidying up.
-const TIDY: usize = 1 << 16;
+/// Relationships of one chunk; a longer list has a chunk of its own.
+const CHUNK: usize = 1 << 14;
 
 impl TieTable {
     /// The relationships of a patient.
     pub(super) fn of(&self, patient: u32) -> TieList<'_> {
         let place = self.places.get(patient as usize).copied().unwrap_or_default();
-        TieList(&self.ties[place.range()])
+        TieList(self.chunks.get(place.chunk as usize).map_or(&[], |chunk| &chunk[place.range()]))
     }
 
-    /// Where the last relationship of a patient stands; a number without other meaning where there is none.
-    pub(super) fn last_of(&self, patient: u32) -> usize {
-        self.places.get(patient as usize).map_or(0, |place| place.range().end.saturating_sub(1))
+    /// Where the last relationship of a patient stands; a place without meaning where there is none.
+    pub(super) fn last_of(&self, patient: u32) -> (u32, u32) {
+        self.places.get(patient as usize).map_or((0, 0), |place| (place.chunk, place.range().end.max(1) as u32 - 1))
     }
 
     /// Reads at such a place, so that it is near when a search begins there.
-    pub(super) fn touch(&self, last: usize) -> u64 {
-        self.ties.get(last).map_or(0, |tie| tie.starts.0.cast_unsigned())
+    pub(super) fn touch(&self, (chunk, last): (u32, u32)) -> u64 {
+        let tie = self.chunks.get(chunk as usize).and_then(|chunk| chunk.get(last as usize));
+        tie.map_or(0, |tie| tie.starts.0.cast_unsigned())
     }
 
     pub(super) fn of_record_mut(&mut self, patient: u32, record: u32) -> impl Iterator<Item = &mut Tie> {
         let place = self.places.get(patient as usize).copied().unwrap_or_default();
-        self.ties[place.range()].iter_mut().filter(move |tie| tie.record == record)
+        let chunk = self.chunks.get_mut(place.chunk as usize);
+        chunk.into_iter().flat_map(move |chunk| &mut chunk[place.range()]).filter(move |tie| tie.record == record)
     }
 
     /// Adds a relationship after those of the patient that come before it.
@@ -203,37 +207,48 @@ impl TieTable {
             self.make_room(patient);
         }
         let place = &mut self.places[patient as usize];
-        let at = self.ties[place.range()].partition_point(comes_before);
+        let chunk = &mut self.chunks[place.chunk as usize];
+        let at = chunk[place.range()].partition_point(comes_before);
         place.length += 1;
-        let list = &mut self.ties[place.range()];
+        let list = &mut chunk[place.range()];
         list.copy_within(at..list.len() - 1, at + 1);
         list[at] = tie;
     }
 
     fn make_room(&mut self, patient: u32) {
-        if self.left > TIDY.max(self.ties.len() / 2) {
+        if self.left > CHUNK.max(self.room / 2) {
             self.tidy();
         }
-        let place = &mut self.places[patient as usize];
-        let (old, start) = (place.range(), self.ties.len());
-        self.left += old.len();
-        *place = Place { start: start as u32, room: (place.room * 2).max(4), ..*place };
-        self.ties.extend_from_within(old);
-        self.ties.resize(start + place.room as usize, Tie::NOTHING);
+        let old = self.places[patient as usize];
+        let list: Vec<Tie> = self.of(patient).0.to_vec();
+        let place = place_in(&mut self.chunks, &list, (old.room * 2).max(4));
+        self.places[patient as usize] = place;
+        self.room += (place.room - old.room) as usize;
+        self.left += old.room as usize;
     }
 
     /// Copies all lists together.
     fn tidy(&mut self) {
-        let mut ties = Vec::with_capacity(self.ties.len());
-        for place in &mut self.places {
-            let start = ties.len();
-            ties.extend_from_slice(&self.ties[place.range()]);
-            ties.resize(start + place.room as usize, Tie::NOTHING);
-            place.start = start as u32;
+        let old = std::mem::take(&mut self.chunks);
+        for place in self.places.iter_mut().filter(|place| place.room > 0) {
+            *place = place_in(&mut self.chunks, &old[place.chunk as usize][place.range()], place.room);
         }
-        self.ties = ties;
         self.left = 0;
     }
+}
+
+/// Copies a list to the end of the last chunk that has room for it.
+fn place_in(chunks: &mut Vec<Vec<Tie>>, list: &[Tie], room: u32) -> Place {
+    let needed = room as usize;
+    if chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < needed) {
+        chunks.push(Vec::with_capacity(CHUNK.max(needed)));
+    }
+    let number = chunks.len() - 1;
+    let chunk = &mut chunks[number];
+    let start = chunk.len();
+    chunk.extend_from_slice(list);
+    chunk.resize(start + needed, Tie::NOTHING);
+    Place { chunk: number as u32, start: start as u32, length: list.len() as u32, room }
 }
 
 /// The relationships of one patient, sorted by start, then by record text (the caller's order).

@@ -125,7 +125,7 @@ impl Shard {
     /// for together, they arrive together instead of one after another.
     fn warm(&self, rows: &[Access], all: &Rows, context: &Context) -> [Identity; WARMED] {
         let mut identities = [Identity::default(); WARMED];
-        let mut places = [(0, 0); WARMED];
+        let mut places = [((0, 0), 0); WARMED];
         for ((row, identity), place) in rows.iter().zip(&mut identities).zip(&mut places) {
             *identity = Identity::of(row, all.event_id(row));
             *place = (context.ties.last_of(row.patient), self.horizon.touch(*identity, row.patient));
