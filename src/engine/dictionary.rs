@@ -17,13 +17,59 @@ pub fn hash_text(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// Texts by number.
+#[derive(Debug, Default)]
+struct Texts {
+    /// Where each text ends.
+    ends: Vec<u64>,
+    text: String,
+}
+
+impl Texts {
+    fn get(&self, index: u32) -> &str {
+        let place = index as usize;
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(place).map_or("", |&end| &self.text[start as usize..end as usize])
+    }
+
+    fn push(&mut self, text: &str) -> u32 {
+        self.text.push_str(text);
+        self.ends.push(self.text.len() as u64);
+        u32::try_from(self.ends.len() - 1).unwrap_or(NONE)
+    }
+}
+
 /// Texts by number and numbers by text.
 #[derive(Debug, Default)]
 pub struct Interner {
     table: HashTable<Slot>,
-    /// Where each text ends.
-    ends: Vec<u64>,
-    text: String,
+    texts: Texts,
+}
+
+/// Like an [`Interner`], for texts that are many and long and seldom asked for: a third of the memory.
+#[derive(Debug, Default)]
+pub(super) struct KeyTable {
+    table: HashTable<u32>,
+    texts: Texts,
+}
+
+impl KeyTable {
+    /// The text of a number; empty for numbers never given out.
+    pub(super) fn text(&self, index: u32) -> &str {
+        self.texts.get(index)
+    }
+
+    /// The number of a text with this [`hash_text`], given out now when it is new.
+    pub(super) fn intern_hashed(&mut self, hash: u64, text: &str) -> u32 {
+        let texts = &self.texts;
+        if let Some(&index) = self.table.find(hash, |&index| texts.get(index) == text) {
+            return index;
+        }
+        let index = self.texts.push(text);
+        let texts = &self.texts;
+        self.table.insert_unique(hash, index, |&index| hash_text(texts.get(index)));
+        index
+    }
 }
 
 /// What the table needs to know a text by itself: a look-up of a short one touches nothing else.
@@ -57,21 +103,19 @@ impl Interner {
     /// How many texts are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.texts.ends.len()
     }
 
     /// Whether no text is known yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.texts.ends.is_empty()
     }
 
     /// The text of a number; empty for [`NONE`] and numbers never given out.
     #[must_use]
     pub fn text(&self, index: u32) -> &str {
-        let place = index as usize;
-        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ends.get(place).map_or("", |&end| &self.text[start as usize..end as usize])
+        self.texts.get(index)
     }
 
     /// The number of a text that is known.
@@ -106,17 +150,15 @@ impl Interner {
         if let Some(index) = self.get_hashed(hash, text) {
             return index;
         }
-        let index = u32::try_from(self.ends.len()).unwrap_or(NONE);
+        let index = self.texts.push(text);
         let slot = Slot { hash: (hash >> 32) as u32, index, head: head_of(text) };
-        self.text.push_str(text);
-        self.ends.push(self.text.len() as u64);
         self.table.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
         index
     }
 
     /// Every text in the order of its number.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len() as u32).map(|index| self.text(index))
+        (0..self.len() as u32).map(|index| self.text(index))
     }
 }
 

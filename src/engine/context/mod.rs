@@ -12,7 +12,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::model::time::Timestamp;
 
-use super::dictionary::{Dictionary, Interner, NONE};
+use super::dictionary::{Dictionary, KeyTable, NONE, hash_text};
 use super::feeds::Feeds;
 use super::people::{Chart, Member, Versions};
 use super::population::Population;
@@ -84,7 +84,7 @@ pub struct Context {
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
     pub(super) ties: TieTable,
     rosters: Vec<Roster>,
-    keys: Interner,
+    keys: KeyTable,
     slots: SlotTable,
     /// Id text of a relationship record, where it is not its key.
     record_ids: HashMap<u32, Box<str>, FxBuildHasher>,
@@ -107,7 +107,7 @@ impl Context {
             contacts: HashMap::default(),
             ties: TieTable::default(),
             rosters: Vec::new(),
-            keys: Interner::default(),
+            keys: KeyTable::default(),
             slots: SlotTable::default(),
             record_ids: HashMap::default(),
             touches: Vec::new(),
@@ -178,7 +178,7 @@ impl Context {
 
     /// The number of a record by its key, given out now where it is not known yet.
     pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
-        self.keys.intern(key)
+        self.keys.intern_hashed(hash_text(key), key)
     }
 
     /// Role texts of the staff, in no meaningful order.
