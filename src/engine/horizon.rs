@@ -3,12 +3,11 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashTable;
-
 use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows};
 use super::dictionary::{NONE, hash_text};
+use super::sieve::Sieve;
 
 /// Rows of one bucket. Buckets leave as a whole.
 const BUCKET: usize = 4096;
@@ -25,7 +24,10 @@ struct Bucket {
 pub(super) struct Horizon {
     buckets: VecDeque<Bucket>,
     first: u32,
-    ids: HashTable<u32>,
+    /// Identities of the rows held, and perhaps of some that are not any more.
+    seen: Sieve,
+    /// The first row that the young generation of `seen` holds.
+    young: u32,
     /// A bucket that was let go of, to be used again: its memory is already here.
     spare: Option<Bucket>,
     last_of_patient: Vec<u32>,
@@ -44,7 +46,7 @@ impl Horizon {
         now: Timestamp,
         window: i64,
     ) -> bool {
-        let is_same = |&number: &u32| {
+        let is_same = |number: u32| {
             let Some((old, id)) = self.find(number) else { return false };
             old.patient == row.patient
                 && old.user == row.user
@@ -52,14 +54,17 @@ impl Horizon {
                 && (old.at - row.at).abs() <= window
                 && now.minus(window) <= old.at
         };
-        self.ids.find(identity.0, is_same).is_some()
+        self.seen.may_hold(identity.0)
+            && if row.patient == NONE {
+                self.of_user(row.user).any(is_same)
+            } else {
+                self.of_patient(row.patient).any(is_same)
+            }
     }
 
-    /// Reads where [`Horizon::has_copy`] and [`Horizon::push`] of such a row will look, so that it is near
-    /// when they do.
-    pub(super) fn touch(&self, identity: Identity, patient: u32) -> u64 {
-        let held = self.ids.find(identity.0, |_| true).map_or(0, |&number| u64::from(number));
-        held ^ u64::from(self.last_of_patient.get(patient as usize).copied().unwrap_or(0))
+    /// Reads where [`Horizon::push`] of a row will look, so that it is near when it does.
+    pub(super) fn touch(&self, patient: u32) -> u64 {
+        u64::from(self.last_of_patient.get(patient as usize).copied().unwrap_or(0))
     }
 
     /// Adds a row and gives its number.
@@ -74,12 +79,14 @@ impl Horizon {
         row.previous_of_patient =
             if row.patient == NONE { NONE } else { replace(&mut self.last_of_patient, row.patient, number) };
         row.previous_of_user = replace(&mut self.last_of_user, row.user, number);
-        let (buckets, first) = (&self.buckets, self.first);
-        let rehash = |&old: &u32| find(buckets, first, old).map_or(0, |(row, id)| Identity::of(row, id).0);
-        self.ids.insert_unique(identity.0, number, rehash);
         if let Some(bucket) = self.buckets.back_mut() {
             bucket.newest = bucket.newest.max(row.at);
             bucket.rows.push(row, event_id);
+        }
+        if !self.seen.insert(identity.0) {
+            let numbers = (0..=number.wrapping_sub(self.young)).map(|offset| self.young.wrapping_add(offset));
+            let rows = numbers.filter_map(|number| find(&self.buckets, self.first, number));
+            self.seen.renew(rows.map(|(row, event_id)| Identity::of(row, event_id).0));
         }
         number
     }
@@ -123,18 +130,16 @@ impl Horizon {
         while self.buckets.front().is_some_and(|bucket| bucket.rows.len() == BUCKET && bucket.newest < before) {
             let Some(mut bucket) = self.buckets.pop_front() else { return };
             let rows = &mut bucket.rows;
-            for (place, row) in rows.rows.iter().enumerate() {
-                let number = self.first.wrapping_add(place as u32);
-                let identity = Identity::of(row, rows.event_id(row));
-                if let Ok(entry) = self.ids.find_entry(identity.0, |&held| held == number) {
-                    entry.remove();
-                }
-            }
             leave(rows);
             rows.rows.clear();
             rows.text.clear();
             self.spare = Some(bucket);
             self.first = self.first.wrapping_add(BUCKET as u32);
+            let is_old_gone = self.first.wrapping_sub(self.young) <= u32::MAX / 2;
+            if is_old_gone {
+                self.seen.age();
+                self.young = self.first.wrapping_add(self.len() as u32);
+            }
         }
     }
 

@@ -34,6 +34,7 @@ pub mod roster;
 pub mod rules;
 pub mod settings;
 mod shard;
+mod sieve;
 mod slots;
 pub mod snapshot;
 

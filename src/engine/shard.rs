@@ -128,7 +128,7 @@ impl Shard {
         let mut places = [((0, 0), 0); WARMED];
         for ((row, identity), place) in rows.iter().zip(&mut identities).zip(&mut places) {
             *identity = Identity::of(row, all.event_id(row));
-            *place = (context.ties.last_of(row.patient), self.horizon.touch(*identity, row.patient));
+            *place = (context.ties.last_of(row.patient), self.horizon.touch(row.patient));
         }
         let touched = places.iter().fold(0, |sum, (tie, row)| sum ^ context.ties.touch(*tie) ^ row);
         std::hint::black_box(touched);
