@@ -118,25 +118,28 @@ impl Rows {
         self.text = text;
     }
 
-    /// Appends rows that came later.
-    pub(super) fn append(&mut self, later: Self) {
+    /// Appends copies of rows that came later.
+    pub(super) fn append(&mut self, later: &Self) {
         let offset = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
         self.text.push_str(&later.text);
-        self.rows.extend(later.rows.into_iter().map(|mut row| {
-            row.event_start = row.event_start.saturating_add(offset);
-            row
-        }));
+        self.rows.extend(
+            later.rows.iter().map(|&row| Access { event_start: row.event_start.saturating_add(offset), ..row }),
+        );
     }
 
-    /// Splits off the rows at or before `until`; the others, usually few, stay.
-    pub(super) fn take_until(&mut self, until: Timestamp) -> Self {
-        let mut due = std::mem::take(self);
-        for row in due.rows.iter().filter(|row| row.at > until) {
-            self.push(*row, due.event_id(row));
+    /// Moves the rows after `until`, usually few, to `later`.
+    pub(super) fn split_after(&mut self, until: Timestamp, later: &mut Self) {
+        for row in self.rows.iter().filter(|row| row.at > until) {
+            later.push(*row, self.event_id(row));
         }
-        if !self.is_empty() {
-            due.rows.retain(|row| row.at <= until);
+        if !later.is_empty() {
+            self.rows.retain(|row| row.at <= until);
         }
-        due
+    }
+
+    /// Forgets the rows and keeps their memory.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.text.clear();
     }
 }

@@ -62,9 +62,11 @@ impl Horizon {
             }
     }
 
-    /// Reads where [`Horizon::push`] of a row will look, so that it is near when it does.
-    pub(super) fn touch(&self, patient: u32) -> u64 {
-        u64::from(self.last_of_patient.get(patient as usize).copied().unwrap_or(0))
+    /// Reads where [`Horizon::has_copy`] and [`Horizon::push`] of such a row will look, so that it is near
+    /// when they do.
+    pub(super) fn touch(&self, identity: Identity, patient: u32) -> u64 {
+        let last = self.last_of_patient.get(patient as usize).copied().unwrap_or(0);
+        u64::from(last) ^ u64::from(self.seen.may_hold(identity.0))
     }
 
     /// Adds a row and gives its number.
@@ -131,8 +133,7 @@ impl Horizon {
             let Some(mut bucket) = self.buckets.pop_front() else { return };
             let rows = &mut bucket.rows;
             leave(rows);
-            rows.rows.clear();
-            rows.text.clear();
+            rows.clear();
             self.spare = Some(bucket);
             self.first = self.first.wrapping_add(BUCKET as u32);
             let is_old_gone = self.first.wrapping_sub(self.young) <= u32::MAX / 2;

@@ -59,11 +59,10 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An empty intake for so many shards.
-    #[must_use]
-    pub fn new(shards: usize) -> Self {
+    /// An empty intake: one table of rows, empty as well, for each shard.
+    pub(super) fn new(shards: Vec<Rows>) -> Self {
         Self {
-            shards: vec![Rows::default(); shards.max(1)],
+            shards,
             fresh: Fresh::default(),
             waiting: Vec::with_capacity(WAITING),
             waiting_text: String::new(),

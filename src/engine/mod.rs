@@ -124,16 +124,9 @@ impl Engine {
         &self.context
     }
 
-    /// How many shards share the work.
-    #[must_use]
-    pub const fn shard_count(&self) -> usize {
-        self.shards.len()
-    }
-
     /// An empty intake for this engine's shards.
-    #[must_use]
-    pub fn intake(&self) -> Intake {
-        Intake::new(self.shards.len())
+    pub fn intake(&mut self) -> Intake {
+        Intake::new(self.shards.iter_mut().map(|shard| shard.spent.pop().unwrap_or_default()).collect())
     }
 
     /// How far event time has come.
@@ -157,7 +150,27 @@ impl Engine {
 
     /// Like [`Engine::learn`], for facts that are numbered already.
     pub fn learn_draft(&mut self, draft: Draft) {
-        self.context.settle(draft);
+        self.learn_beside(vec![draft], &mut [], |(): &mut (), _| ());
+    }
+
+    /// Like [`Engine::learn`], for facts that are numbered already; other cores do `work` on `parts`, such
+    /// as decoding what comes next, which only reads the dictionary.
+    pub fn learn_beside<T: Send>(
+        &mut self,
+        mut drafts: Vec<Draft>,
+        parts: &mut [T],
+        work: impl Fn(&mut T, &Dictionary) + Sync,
+    ) {
+        drafts.iter_mut().for_each(|draft| draft.adopt(&mut self.context.dictionary));
+        let dictionary = std::mem::take(&mut self.context.dictionary);
+        let (context, dictionary_read, work) = (&mut self.context, &dictionary, &work);
+        rayon::scope_fifo(|scope| {
+            scope.spawn_fifo(|_| drafts.into_iter().for_each(|draft| context.settle(draft)));
+            for part in parts {
+                scope.spawn_fifo(move |_| work(part, dictionary_read));
+            }
+        });
+        self.context.dictionary = dictionary;
         for touch in self.context.take_touches() {
             if touch.known_at <= self.clock {
                 if touch.from <= self.clock && self.clock != Timestamp::MIN {

@@ -38,7 +38,14 @@ pub(super) struct World<'w> {
 /// The state of one shard.
 #[derive(Default)]
 pub(super) struct Shard {
+    /// Rows that came since the last advance, block by block.
+    inbox: Vec<Rows>,
+    /// Blocks of rows that were taken out of the inbox: their memory is used again.
+    pub(super) spent: Vec<Rows>,
+    /// Rows that wait for the watermark.
     pub(super) pending: Rows,
+    /// Empty; its memory is used again.
+    spare: Rows,
     pub(super) clock: Timestamp,
     pub(super) horizon: Horizon,
     pub(super) episodes: Vec<Option<Episode>>,
@@ -66,11 +73,20 @@ impl Shard {
 
     /// Takes rows in; they wait for the watermark.
     pub(super) fn push(&mut self, rows: Rows) {
-        if self.pending.is_empty() {
-            self.pending = rows;
-        } else {
-            self.pending.append(rows);
+        self.inbox.push(rows);
+    }
+
+    /// Takes out what is due.
+    fn take_due(&mut self, until: Timestamp) -> Rows {
+        let mut due = std::mem::take(&mut self.pending);
+        for mut rows in self.inbox.drain(..) {
+            due.append(&rows);
+            rows.clear();
+            self.spent.push(rows);
         }
+        self.pending = std::mem::take(&mut self.spare);
+        due.split_after(until, &mut self.pending);
+        due
     }
 
     /// Lives through the time up to `until`: facts as they become known, timers as they fall due,
@@ -80,7 +96,7 @@ impl Shard {
             self.touch(touch, world);
         }
         let started_at = self.clock;
-        let mut due = self.pending.take_until(until);
+        let mut due = self.take_due(until);
         due.sort(|patient| world.context.dictionary.patients.text(patient).to_owned());
         let mut timeline = timeline.iter().peekable();
         for rows in due.rows.chunks(WARMED) {
@@ -94,6 +110,8 @@ impl Shard {
         }
         self.live_until(until, &mut timeline, world);
         self.clock = self.clock.max(until);
+        due.clear();
+        self.spare = due;
         self.retire(world);
     }
 
@@ -128,7 +146,7 @@ impl Shard {
         let mut places = [((0, 0), 0); WARMED];
         for ((row, identity), place) in rows.iter().zip(&mut identities).zip(&mut places) {
             *identity = Identity::of(row, all.event_id(row));
-            *place = (context.ties.last_of(row.patient), self.horizon.touch(row.patient));
+            *place = (context.ties.last_of(row.patient), self.horizon.touch(*identity, row.patient));
         }
         let touched = places.iter().fold(0, |sum, (tie, row)| sum ^ context.ties.touch(*tie) ^ row);
         std::hint::black_box(touched);

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use rayon::prelude::*;
 
 use crate::decode::context::Table;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect};
@@ -33,11 +32,11 @@ pub struct Loaded {
     pub missing: Vec<Table>,
 }
 
-/// The facts of one block.
+/// Collects the facts of one block.
 struct Facts<'d> {
     dictionary: &'d Dictionary,
-    draft: Draft,
-    rejects: Vec<Reject>,
+    draft: &'d mut Draft,
+    rejects: &'d mut Vec<Reject>,
 }
 
 impl DecodeSink for Facts<'_> {
@@ -80,20 +79,24 @@ fn load_table(
     engine: &mut Engine,
     rejects: &mut Vec<Reject>,
 ) -> Result<Counters> {
-    let mut pieces =
-        BlockReader::new(vec![path.to_owned()], Expect::Table(table), Sizes { block: BLOCK, ..Sizes::default() });
+    let sizes = Sizes { block: BLOCK, ..Sizes::default() };
+    let mut pieces = BlockReader::new(vec![path.to_owned()], Expect::Table(table), sizes);
     let mut decoders = vec![Decoder::new(zone.clone()); AT_ONCE];
+    let mut found = Vec::new();
     loop {
         let group: Vec<Piece> = pieces.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
-        if group.is_empty() {
+        let mut parts: Vec<Part<'_>> = group.iter().zip(&mut decoders).map(Part::new).collect();
+        let learned = found.len();
+        engine.learn_beside(std::mem::take(&mut found), &mut parts, |part, dictionary| {
+            part.read = read(table, zone, part, dictionary);
+        });
+        if learned + parts.len() == 0 {
             break;
         }
-        let dictionary = &engine.context().dictionary;
-        let read = |(piece, decoder)| read(table, piece, zone, decoder, dictionary);
-        let found: Vec<_> = group.par_iter().zip(&mut decoders).map(read).collect::<Result<_>>()?;
-        for (draft, mut refused) in found {
-            engine.learn_draft(draft);
-            rejects.append(&mut refused);
+        for part in parts {
+            part.read?;
+            found.push(part.draft);
+            rejects.extend(part.rejects);
         }
     }
     let mut counters = Counters::default();
@@ -101,20 +104,29 @@ fn load_table(
     Ok(counters)
 }
 
-fn read(
-    table: Table,
-    piece: &Piece,
-    zone: &Zone,
-    decoder: &mut Decoder,
-    dictionary: &Dictionary,
-) -> Result<(Draft, Vec<Reject>)> {
-    let mut facts = Facts { dictionary, draft: Draft::default(), rejects: Vec::new() };
-    match piece {
-        Piece::Block(block) => decoder.chunk(&block.chunk(), &mut facts),
-        Piece::Reject(reject, layout) => decoder.source_reject(reject.clone(), layout.format, &mut facts),
+/// One piece of a table, who decodes it, and what it held.
+struct Part<'p> {
+    piece: &'p Piece,
+    decoder: &'p mut Decoder,
+    draft: Draft,
+    rejects: Vec<Reject>,
+    read: Result<()>,
+}
+
+impl<'p> Part<'p> {
+    fn new((piece, decoder): (&'p Piece, &'p mut Decoder)) -> Self {
+        Self { piece, decoder, draft: Draft::default(), rejects: Vec::new(), read: Ok(()) }
+    }
+}
+
+fn read(table: Table, zone: &Zone, part: &mut Part<'_>, dictionary: &Dictionary) -> Result<()> {
+    let mut facts = Facts { dictionary, draft: &mut part.draft, rejects: &mut part.rejects };
+    match part.piece {
+        Piece::Block(block) => part.decoder.chunk(&block.chunk(), &mut facts),
+        Piece::Reject(reject, layout) => part.decoder.source_reject(reject.clone(), layout.format, &mut facts),
         Piece::Columnar { path, file, .. } => {
-            columnar::read(path, file, Expect::Table(table), zone, decoder, &mut facts)?
+            columnar::read(path, file, Expect::Table(table), zone, part.decoder, &mut facts)?
         }
     }
-    Ok((facts.draft, facts.rejects))
+    Ok(())
 }

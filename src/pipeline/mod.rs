@@ -1,7 +1,7 @@
 //! Wires the stages: the only part that knows them all.
 //!
 //! ```text
-//!  source -> decode -> Taken -> Engine -> Output -> handoffs -> replay's files, or store -> sinks
+//!  source -> decode -> Intake -> Engine -> Output -> handoffs -> replay's files, or store -> sinks
 //! ```
 
 pub mod clock;

@@ -10,49 +10,36 @@ use crate::model::time::Timestamp;
 use std::sync::Arc;
 
 /// Accesses of one block as rows, and what could not be used.
-pub struct Taken<'d> {
-    dictionary: &'d Dictionary,
+#[derive(Debug)]
+pub struct Decoded {
     pub intake: Intake,
     pub rejects: Vec<Reject>,
-    /// Context facts that stood among the accesses.
-    pub context: Vec<ContextUpdate>,
+}
+
+/// Collects what a decoder finds in one block of an access log.
+pub struct Taking<'d> {
+    pub dictionary: &'d Dictionary,
+    pub decoded: &'d mut Decoded,
     /// Accesses later than this are rejects.
-    as_of: Timestamp,
-    file: Arc<str>,
-    /// When the records that follow reached the pipeline.
-    pub arrival: Arrival,
+    pub as_of: Timestamp,
+    /// Names the input in rejects of accesses from the future.
+    pub file: Arc<str>,
 }
 
-impl<'d> Taken<'d> {
-    /// Nothing yet. `file` names the input in rejects of accesses from the future.
-    #[must_use]
-    pub fn new(dictionary: &'d Dictionary, intake: Intake, as_of: Timestamp, file: Arc<str>) -> Self {
-        Self { dictionary, intake, rejects: Vec::new(), context: Vec::new(), as_of, file, arrival: Arrival::UNTOLD }
-    }
-
-    /// Lets go of the dictionary.
-    #[must_use]
-    pub fn into_parts(self) -> (Intake, Vec<Reject>, Vec<ContextUpdate>) {
-        (self.intake, self.rejects, self.context)
-    }
-}
-
-impl DecodeSink for Taken<'_> {
+impl DecodeSink for Taking<'_> {
     fn access(&mut self, event: &AccessEvent<'_>, line: u64) {
         if event.occurred_at > self.as_of {
             let place = Place::File { file: self.file.clone(), line };
-            self.rejects.push(from_the_future(event, place));
+            self.decoded.rejects.push(from_the_future(event, place));
         } else {
-            self.intake.push(self.dictionary, event, self.arrival);
+            self.decoded.intake.push(self.dictionary, event, Arrival::UNTOLD);
         }
     }
 
-    fn context(&mut self, update: ContextUpdate, _: u64) {
-        self.context.push(update);
-    }
+    fn context(&mut self, _: ContextUpdate, _: u64) {}
 
     fn reject(&mut self, reject: Reject) {
-        self.rejects.push(reject);
+        self.decoded.rejects.push(reject);
     }
 }
 

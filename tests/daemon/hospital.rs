@@ -88,7 +88,8 @@ impl Hospital {
         let mut engine = Engine::new(policy, 1).unwrap();
         let place = Place::Kafka { topic: Arc::from(context_topic), partition: 0, offset: 0 };
         let at = At { place: &place, line: 0 };
-        let mut taken = Taken { engine: &engine, intake: engine.intake(), facts: Vec::new() };
+        let intake = engine.intake();
+        let mut taken = Taken { engine: &engine, intake, facts: Vec::new() };
         for Fact { message, .. } in &self.facts {
             let (key, value) = (message.key.as_deref(), message.value.as_deref());
             decoder.context_message(key, value, clock::now(), at, &mut taken);

@@ -122,7 +122,7 @@ impl Draft {
     }
 
     /// Gives what is new its numbers in the dictionary.
-    pub(super) fn adopt(&mut self, dictionary: &mut Dictionary) {
+    pub(in crate::engine) fn adopt(&mut self, dictionary: &mut Dictionary) {
         let fresh = std::mem::take(&mut self.fresh);
         let adopt = |fresh: &Interner, known: &mut Interner| fresh.iter().map(|text| known.intern(text)).collect();
         let adopted = Adopted {

@@ -19,10 +19,10 @@ fn known(recorded: Recorded) -> (Timestamp, Timestamp) {
 
 impl Context {
     /// Adds facts, in any order. What they touch waits in [`Context::take_touches`].
-    pub fn settle(&mut self, mut draft: Draft) {
-        let (dictionary, keys) = (&mut self.dictionary, &mut self.keys);
+    /// Needs no dictionary: the draft's ids must be [adopted](Draft::adopt) before.
+    pub(in crate::engine) fn settle(&mut self, draft: Draft) {
+        let keys = &mut self.keys;
         let records: Vec<u32> = draft.keys().map(|(hash, key)| keys.intern_hashed(hash, key)).collect();
-        draft.adopt(dictionary);
         for (record, fact) in records.into_iter().zip(draft.facts) {
             self.add(record, fact);
         }

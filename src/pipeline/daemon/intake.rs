@@ -52,16 +52,18 @@ impl Decoders {
     pub(super) fn decode(
         &mut self,
         batch: &RecordBatch,
-        engine: &Engine,
+        engine: &mut Engine,
         now: Timestamp,
         limit: Timestamp,
     ) -> Vec<Decoded> {
         let size = batch.records().len().div_ceil(self.decoders.len()).max(LEAST);
         let parts: Vec<(usize, &[Record])> = batch.records().chunks(size).enumerate().collect();
-        let work = parts.into_par_iter().zip(self.decoders.par_iter_mut());
-        work.map(|((number, records), decoder)| {
+        let intakes: Vec<Intake> = parts.iter().map(|_| engine.intake()).collect();
+        let dictionary = &engine.context().dictionary;
+        let work = parts.into_par_iter().zip(self.decoders.par_iter_mut()).zip(intakes);
+        work.map(|(((number, records), decoder), intake)| {
             let part = Part { batch, first: number * size, records, now, limit };
-            part.decode(decoder, &engine.context().dictionary, engine.intake())
+            part.decode(decoder, dictionary, intake)
         })
         .collect()
     }

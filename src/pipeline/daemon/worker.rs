@@ -205,7 +205,7 @@ impl Worker {
     fn take(&mut self, batch: &RecordBatch) {
         let now = clock::now();
         let limit = if self.refuses_future { now.plus(DAY) } else { Timestamp::MAX };
-        for part in self.decoders.decode(batch, &self.engine, now, limit) {
+        for part in self.decoders.decode(batch, &mut self.engine, now, limit) {
             for run in part.runs {
                 self.lanes.read(&run.partition, run.newest, run.events);
             }

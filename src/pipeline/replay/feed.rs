@@ -7,12 +7,12 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::decode::{Counters, Decoder, Expect};
-use crate::engine::Intake;
+use crate::engine::Engine;
 use crate::engine::dictionary::Dictionary;
 use crate::model::reject::{Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
-use crate::pipeline::take::Taken;
+use crate::pipeline::take::{Decoded, Taking};
 use crate::replay::parquet_scan::{self, ColumnBatch, ParquetScan};
 use crate::source::file::{Block, BlockReader, Piece, Progress, Sizes};
 
@@ -39,20 +39,12 @@ impl Work {
     }
 }
 
-/// What one stretch of the input held.
-pub(super) struct Decoded {
-    pub(super) intake: Intake,
-    pub(super) rejects: Vec<Reject>,
-}
-
 /// Reads ahead on a thread of its own and decodes on all cores.
 pub(super) struct Feed {
     work: Receiver<Result<Work>>,
     decoders: Vec<Decoder>,
     zone: Zone,
     as_of: Timestamp,
-    /// Shards of the engine that the intakes are for.
-    shards: usize,
     /// For each file: records that decoded, and records that did not.
     pub(super) by_file: Vec<(u64, u64)>,
     pub(super) progress: Progress,
@@ -60,7 +52,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Starts reading `files`.
-    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp, shards: usize) -> Self {
+    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp) -> Self {
         let workers = rayon::current_num_threads();
         let by_file = vec![(0, 0); files.len()];
         let reader = BlockReader::new(files, Expect::Accesses, Sizes::default());
@@ -72,21 +64,20 @@ impl Feed {
             decoders: vec![Decoder::new(zone.clone()); 2 * workers],
             zone: zone.clone(),
             as_of,
-            shards,
             by_file,
             progress,
         }
     }
 
     /// The next stretches of the input, to be decoded; empty at its end.
-    pub(super) fn next(&mut self) -> Result<Vec<Part>> {
+    pub(super) fn next(&mut self, engine: &mut Engine) -> Result<Vec<Part>> {
         let group: Vec<Work> = self.work.iter().take(self.decoders.len()).collect::<Result<_>>()?;
         let part = |(work, decoder)| Part {
             work,
             decoder,
             zone: self.zone.clone(),
             as_of: self.as_of,
-            decoded: Decoded { intake: Intake::new(self.shards), rejects: Vec::new() },
+            decoded: Decoded { intake: engine.intake(), rejects: Vec::new() },
         };
         let decoders = &mut self.decoders;
         let free = group.len().min(decoders.len());
@@ -131,17 +122,14 @@ impl Part {
             Work::Batch { file, .. } => file.clone(),
             Work::Reject(..) | Work::Unknown(..) => "".into(),
         };
-        let intake = std::mem::replace(&mut self.decoded.intake, Intake::new(0));
-        let mut taken = Taken::new(dictionary, intake, self.as_of, file);
+        let mut taking = Taking { dictionary, decoded: &mut self.decoded, as_of: self.as_of, file };
         let (decoder, zone) = (&mut self.decoder, &self.zone);
         match &self.work {
-            Work::Block(block) => decoder.chunk(&block.chunk(), &mut taken),
-            Work::Batch { batch, file, .. } => columnar::decode_accesses(batch, file, zone, decoder, &mut taken),
-            Work::Reject(reject, format, _) => decoder.source_reject(reject.clone(), *format, &mut taken),
+            Work::Block(block) => decoder.chunk(&block.chunk(), &mut taking),
+            Work::Batch { batch, file, .. } => columnar::decode_accesses(batch, file, zone, decoder, &mut taking),
+            Work::Reject(reject, format, _) => decoder.source_reject(reject.clone(), *format, &mut taking),
             Work::Unknown(names, rows) => decoder.unknown_columns(names.iter().map(String::as_str), *rows),
         }
-        let (intake, rejects, _) = taken.into_parts();
-        self.decoded = Decoded { intake, rejects };
     }
 }
 

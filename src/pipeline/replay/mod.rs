@@ -128,8 +128,8 @@ fn live_streamed(
     step: Step<'_>,
 ) -> Result<Result<Read, OutOfOrder>> {
     let lateness = config.policy.engine.allowed_lateness.micros();
-    let mut feed = Feed::start(files.to_vec(), zone, now, engine.shard_count());
-    let mut group = feed.next()?;
+    let mut feed = Feed::start(files.to_vec(), zone, now);
+    let mut group = feed.next(engine)?;
     group.par_iter_mut().for_each(|part| part.decode(&engine.context().dictionary));
     while !group.is_empty() {
         for part in group {
@@ -140,7 +140,7 @@ fn live_streamed(
             }
             engine.push(decoded.intake);
         }
-        group = feed.next()?;
+        group = feed.next(engine)?;
         let watermark = engine.newest().minus(lateness + 1);
         results.take(&engine.advance_beside(watermark, &mut group, Part::decode))?;
         step("replaying", feed.progress.consumed(), feed.progress.total());
