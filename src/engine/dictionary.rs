@@ -226,6 +226,15 @@ fn department_key(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// Inserts into one of very many vectors that nearly always hold one element: the first takes no room for
+/// others.
+pub(super) fn insert_sparing<T>(all: &mut Vec<T>, place: usize, element: T) {
+    if all.is_empty() {
+        all.reserve_exact(1);
+    }
+    all.insert(place, element);
+}
+
 /// The element of a number, the vector grown as needed.
 pub(super) fn grown<T: Default>(all: &mut Vec<T>, index: u32) -> &mut T {
     let index = index as usize;

@@ -16,7 +16,7 @@ use crate::model::time::Timestamp;
 
 use super::access::Access;
 use super::context::Context;
-use super::dictionary::NONE;
+use super::dictionary::{NONE, insert_sparing};
 use super::evidence::{Decision, Evidence, Explained, logistic};
 use super::rules::Rules;
 
@@ -88,7 +88,7 @@ impl Episode {
 
     pub(super) fn add(&mut self, member: Member) {
         let place = self.members.partition_point(|old| old.order() <= member.order());
-        self.members.insert(place, member);
+        insert_sparing(&mut self.members, place, member);
     }
 
     pub(super) fn last_at(&self) -> Timestamp {

@@ -4,6 +4,8 @@ use jiff::civil::Date;
 
 use crate::model::time::Timestamp;
 
+use super::dictionary::insert_sparing;
+
 /// One version of a staff record.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -63,7 +65,7 @@ impl<T> Versions<T> {
         let version = Version { known_from, withdrawn_at, value };
         match self.0.binary_search_by_key(&known_from, |old| old.known_from) {
             Ok(place) => self.0[place] = version,
-            Err(place) => self.0.insert(place, version),
+            Err(place) => insert_sparing(&mut self.0, place, version),
         }
     }
 

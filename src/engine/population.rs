@@ -7,7 +7,7 @@
 
 use crate::model::time::Timestamp;
 
-use super::dictionary::grown;
+use super::dictionary::{grown, insert_sparing};
 
 /// Sorted instants with a cheap path for appending.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ struct Known(Vec<Timestamp>);
 impl Known {
     fn insert(&mut self, at: Timestamp) {
         let place = self.0.partition_point(|&old| old <= at);
-        self.0.insert(place, at);
+        insert_sparing(&mut self.0, place, at);
     }
 
     /// Appends without keeping the order; [`Known::sort`] restores it.
