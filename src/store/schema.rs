@@ -14,7 +14,7 @@ const INCIDENTS_AND_OUTBOX: &str = "
 CREATE TABLE state (
   key   BLOB PRIMARY KEY NOT NULL,
   value BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE positions (
   topic       TEXT    NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE incidents (
   flagged_at  INTEGER,
   surfaced_at INTEGER,
   run_id      TEXT
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE handoffs (
   handoff_id  TEXT PRIMARY KEY NOT NULL,

@@ -51,6 +51,11 @@ impl Connection {
         config.set("fetch.queue.backoff.ms", "20");
         // After a crash the group waits this long for the member that is gone, and a restart with it.
         config.set("session.timeout.ms", "10000");
+        // The end of a partition is told when a fetch comes back empty; librdkafka would by default wait half a
+        // second for that.
+        config.set("fetch.wait.max.ms", "50");
+        // New topics and partitions are noticed after so long; librdkafka would by default look every five minutes.
+        config.set("topic.metadata.refresh.interval.ms", "10000");
         self.apply(&mut config);
         config
             .set("group.id", &self.group_id)
