@@ -10,8 +10,10 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 #[path = "../tests/daemon/hospital.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod hospital;
 #[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod support;
 
 use std::time::{Duration, Instant};
@@ -24,6 +26,7 @@ use chartsentry::store::HandoffRecord;
 use hospital::{Hospital, PARTITIONS};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use support::{Broker, Message};
 
@@ -144,16 +147,18 @@ fn latency(broker: &Broker) {
     broker.produce("latency-context", &facts);
     let folder = tempfile::tempdir().unwrap();
     let daemon = start(broker, "latency", "latency", "0s", folder.path());
+    let mut config = broker.connection("unused").client_config();
+    let producer: BaseProducer = config.set("linger.ms", "0").create().unwrap();
     let mut seen = Vec::new();
     for number in 0..SNOOPS {
         let access = format!(
             r#"{{"event_id":"e{number}","occurred_at":"{}","user_id":"u{number}","patient_id":"p{number}","action":"view"}}"#,
             clock::now()
         );
-        broker.produce("latency-audit", &[message(format!("u{number}"), access)]);
+        producer.send(BaseRecord::to("latency-audit").key(&format!("u{number}")).payload(&access)).unwrap();
         while daemon.store().incidents().unwrap().len() <= number {
             assert!(!daemon.has_ended());
-            std::thread::sleep(Duration::from_micros(500));
+            producer.poll(Duration::from_micros(500));
         }
         seen.push(clock::now());
     }
@@ -173,6 +178,10 @@ fn latency(broker: &Broker) {
 fn took(handoff: &HandoffRecord, seen: &[Timestamp]) -> f64 {
     let handoff: serde_json::Value = serde_json::from_str(&handoff.json).unwrap();
     let number: usize = handoff["units"][0]["patient_id"].as_str().unwrap()[1..].parse().unwrap();
-    let appended = Timestamp::parse(handoff["source_available_at"].as_str().unwrap()).unwrap();
+    let appended = instant(handoff["source_available_at"].as_str().unwrap());
     (seen[number] - appended) as f64 / 1e3
+}
+
+fn instant(text: &str) -> Timestamp {
+    Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_microsecond())
 }
