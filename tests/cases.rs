@@ -177,6 +177,9 @@ fn facts(number: usize, line: &Line) -> Vec<ContextUpdate> {
         "contact" => update(ContextRecord::RelatedPerson(RelatedPerson {
             patient_id: name(),
             related_patient_id: line.value("is"),
+            given_name: line.value("given"),
+            family_name: line.value("family"),
+            phone: line.value("phone"),
             recorded: line.recorded(),
             ..RelatedPerson::default()
         })),
@@ -203,6 +206,11 @@ fn facts(number: usize, line: &Line) -> Vec<ContextUpdate> {
 fn member(user_id: String, line: &Line) -> WorkforceMember {
     WorkforceMember {
         user_id,
+        given_name: line.value("given"),
+        phone: line.value("phone"),
+        manager_id: line.value("manager"),
+        hired_on: line.value("hired").map(|day| day.parse().unwrap()),
+        ended_on: line.value("ended").map(|day| day.parse().unwrap()),
         family_name: line.value("family"),
         previous_family_names: line.value("former").into_iter().collect(),
         department: line.value("department"),
@@ -224,6 +232,8 @@ fn patient(patient_id: String, line: &Line) -> Patient {
         postal_code: line.value("postal"),
         is_vip: line.words.iter().any(|word| word == "vip"),
         is_restricted: line.words.iter().any(|word| word == "restricted"),
+        is_decoy: line.words.iter().any(|word| word == "decoy"),
+        deceased_on: line.value("died").map(|day| day.parse().unwrap()),
         recorded: line.recorded(),
         ..Patient::default()
     }

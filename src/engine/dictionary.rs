@@ -162,6 +162,37 @@ impl Interner {
     }
 }
 
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    Users,
+    Patients,
+    Departments,
+    Resources,
+    Surnames,
+    GivenNames,
+    Dwellings,
+    Streets,
+    Phones,
+    Roles,
+}
+
+impl Space {
+    /// Every space, in the order of its number.
+    pub const ALL: [Self; 10] = [
+        Self::Users,
+        Self::Patients,
+        Self::Departments,
+        Self::Resources,
+        Self::Surnames,
+        Self::GivenNames,
+        Self::Dwellings,
+        Self::Streets,
+        Self::Phones,
+        Self::Roles,
+    ];
+}
+
 /// The id spaces of the engine.
 #[derive(Debug, Default)]
 pub struct Dictionary {
@@ -171,10 +202,12 @@ pub struct Dictionary {
     pub departments: Interner,
     /// Parts of the chart.
     pub resources: Interner,
-    /// Family names as [`surname::keys`](super::matching::surname::keys) compares them.
+    /// Keys of names, addresses and phones, as [`matching`](super::matching) compares them.
     pub surnames: Interner,
-    /// Addresses as [`address::key`](super::matching::address::key) compares them.
+    pub given_names: Interner,
     pub dwellings: Interner,
+    pub streets: Interner,
+    pub phones: Interner,
     /// Roles of the staff, as they are written.
     pub roles: Interner,
     /// Department names as they are written, and the department that each stands for.
@@ -183,6 +216,39 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
+    /// The number of a text with this [`hash_text`], where it is known.
+    #[must_use]
+    pub fn number(&self, space: Space, hash: u64, text: &str) -> Option<u32> {
+        match space {
+            Space::Users => self.users.get_hashed(hash, text),
+            Space::Patients => self.patients.get_hashed(hash, text),
+            Space::Departments => self.department(text),
+            Space::Resources => self.resources.get_hashed(hash, text),
+            Space::Surnames => self.surnames.get_hashed(hash, text),
+            Space::GivenNames => self.given_names.get_hashed(hash, text),
+            Space::Dwellings => self.dwellings.get_hashed(hash, text),
+            Space::Streets => self.streets.get_hashed(hash, text),
+            Space::Phones => self.phones.get_hashed(hash, text),
+            Space::Roles => self.roles.get_hashed(hash, text),
+        }
+    }
+
+    /// The number of a text, given out now when it is new.
+    pub fn intern(&mut self, space: Space, text: &str) -> u32 {
+        match space {
+            Space::Users => self.users.intern(text),
+            Space::Patients => self.patients.intern(text),
+            Space::Departments => self.intern_department(text),
+            Space::Resources => self.resources.intern(text),
+            Space::Surnames => self.surnames.intern(text),
+            Space::GivenNames => self.given_names.intern(text),
+            Space::Dwellings => self.dwellings.intern(text),
+            Space::Streets => self.streets.intern(text),
+            Space::Phones => self.phones.intern(text),
+            Space::Roles => self.roles.intern(text),
+        }
+    }
+
     /// The department that a name stands for, where this spelling of it is known.
     #[must_use]
     pub fn department(&self, spelling: &str) -> Option<u32> {

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::dictionary::NONE;
 use super::feeds::{GapRule, Unknown};
 use super::people::{Chart, Member};
+use super::population::Trait;
 use super::relations::{Hits, Query};
 
 /// Everything a detector or an explanation may look at. `now` is the instant from which it looks:
@@ -19,6 +20,9 @@ pub struct View<'v> {
     pub zone: &'v Zone,
     /// The staff record in force at the access.
     pub actor: Option<&'v Member>,
+    /// Whether the person was employed on the day of the access, as the newest staff record says. True
+    /// where there is none.
+    pub is_employed: bool,
     /// The demographics in force at the access.
     pub chart: Option<&'v Chart>,
     /// Where the event, the home department and the roster place the user; may hold [`NONE`].
@@ -43,20 +47,23 @@ impl<'v> View<'v> {
     ) -> Self {
         let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
         let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
-        places(access, actor.map(|actor| actor.department), departments);
+        let newest = context.member(access.user).and_then(|member| member.newest(now));
+        let is_employed = newest.is_none_or(|member| member.works_on(zone.date(access.at)));
+        // Who does not work here any more does not belong to a department.
+        places(access, actor.filter(|_| is_employed).map(|actor| actor.department), departments);
         if let Some(roster) = context.roster(access.user) {
             roster.departments(access.at, now, departments);
         }
         let departments: &'v [u32] = departments;
         let hits = search(access, now, context, departments);
         let unknown = context.feeds.unknown(departments, access.at, now, gaps);
-        Self { access, now, context, zone, actor, chart, departments, hits, unknown, is_explained: false }
+        Self { access, now, context, zone, actor, is_employed, chart, departments, hits, unknown, is_explained: false }
     }
 
     /// Whether the chart is the user's own.
     #[must_use]
     pub fn is_own_chart(&self) -> bool {
-        self.actor.is_some_and(|actor| actor.patient != NONE && actor.patient == self.access.patient)
+        self.actor.is_some_and(|actor| actor.person.patient != NONE && actor.person.patient == self.access.patient)
     }
 
     /// The local midnight before the access: the moment whose counts of the population apply.
@@ -65,10 +72,33 @@ impl<'v> View<'v> {
         self.zone.start_of(self.zone.date(self.access.at))
     }
 
+    /// How many patients had a trait at the local midnight before the access, and how many there were. The
+    /// patient looked at has it, so at least one does, also before the first midnight.
+    #[must_use]
+    pub fn share_of(&self, of: Trait) -> [u32; 2] {
+        let midnight = self.midnight();
+        let holders = self.context.population.with(of, midnight).max(1);
+        [holders, self.context.population.patients(midnight).max(holders)]
+    }
+
+    /// A user's staff record in force at the access.
+    #[must_use]
+    pub fn staff(&self, user: u32) -> Option<&'v Member> {
+        self.context.member(user).and_then(|member| member.in_force(self.access.at, self.now))
+    }
+
+    /// The patient as a member of the staff: user and record in force at the access.
+    pub fn patient_as_staff(&self) -> impl Iterator<Item = (u32, &'v Member)> {
+        let patient = self.access.patient;
+        let users = self.context.staff_of(patient).filter(|&user| user != self.access.user);
+        let records = users.filter_map(|user| self.staff(user).map(|member| (user, member)));
+        records.filter(move |(_, member)| member.person.patient == patient)
+    }
+
     /// Every surname key that the user has or had, as known by now.
     pub fn actor_surnames(&self) -> impl Iterator<Item = u32> {
         let versions = self.context.member(self.access.user).into_iter();
-        versions.flat_map(|versions| versions.known(self.now)).flat_map(|member| member.surnames.iter().copied())
+        versions.flat_map(|versions| versions.known(self.now)).flat_map(|member| member.person.surnames.iter().copied())
     }
 
     /// Whether the patient has or had this surname key, as known by now.

@@ -4,34 +4,71 @@ use jiff::civil::Date;
 
 use crate::model::time::Timestamp;
 
-use super::dictionary::insert_sparing;
+use super::dictionary::{NONE, insert_sparing};
+
+/// What tells who somebody is, in numbers of the dictionary.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The MRN under which this person is a patient here, or [`NONE`].
+    pub patient: u32,
+    /// Family names, former ones included, sorted.
+    pub surnames: Box<[u32]>,
+    /// First given name, or [`NONE`].
+    pub given_name: u32,
+    /// Phone number, or [`NONE`].
+    pub phone: u32,
+}
+
+/// Where somebody lives, in numbers of the dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// House and unit, or [`NONE`].
+    pub dwelling: u32,
+    /// Street and postal code, or [`NONE`].
+    pub street: u32,
+    /// House number; meaningful where the street is.
+    pub house: u32,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self { dwelling: NONE, street: NONE, house: 0 }
+    }
+}
 
 /// One version of a staff record.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Interned home department, or [`super::dictionary::NONE`].
+    /// Home department, or [`NONE`].
     pub department: u32,
-    /// Interned MRN under which this person is a patient here.
-    pub patient: u32,
-    /// Interned surname keys, sorted.
-    pub surnames: Box<[u32]>,
-    /// Interned dwelling.
-    pub dwelling: u32,
-    /// Interned role text.
+    /// User to whom this person reports, or [`NONE`].
+    pub manager: u32,
+    pub home: Home,
+    pub person: Person,
+    /// Role text, or [`NONE`].
     pub role: u32,
     pub hired_on: Option<Date>,
     /// Last day of work.
     pub ended_on: Option<Date>,
 }
 
+impl Member {
+    /// Whether somebody was employed on a day. Without dates, always.
+    #[must_use]
+    pub fn works_on(&self, day: Date) -> bool {
+        self.hired_on.is_none_or(|first| first <= day) && self.ended_on.is_none_or(|last| day <= last)
+    }
+}
+
 /// One version of a patient's demographics.
 #[derive(Clone, Debug)]
 pub struct Chart {
     pub surnames: Box<[u32]>,
-    pub dwelling: u32,
+    pub home: Home,
     pub is_vip: bool,
     pub is_restricted: bool,
     pub is_decoy: bool,
+    pub deceased_on: Option<Date>,
 }
 
 impl Chart {
@@ -93,6 +130,13 @@ impl<T> Versions<T> {
         let by_then = self.0.iter().rev().find(|version| version.known_from <= at.min(now));
         let since = || self.0.iter().find(|version| version.known_from <= now);
         by_then.or_else(since).filter(|version| now < version.withdrawn_at).map(|version| &version.value)
+    }
+
+    /// The newest version known by `now`: what it says of the past corrects what was said before.
+    #[must_use]
+    pub fn newest(&self, now: Timestamp) -> Option<&T> {
+        let known = self.0.iter().rev().find(|version| version.known_from <= now);
+        known.filter(|version| now < version.withdrawn_at).map(|version| &version.value)
     }
 
     /// Every version known by `now`, oldest first.

@@ -1,4 +1,4 @@
-//! How common a family name or an address is among the patients of this hospital.
+//! How common a family name, an address or a mark is among the patients of this hospital.
 //!
 //! Chance is local: a shared "Smith" says little, a shared address in a nursing home says nothing.
 //! Counts are taken at the local midnight before an access and frozen until the next, so a weight
@@ -35,12 +35,31 @@ impl Known {
     }
 }
 
-/// Counts of patients by surname key and by dwelling.
+/// What patients are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trait {
+    /// Carries a family name.
+    Surname(u32),
+    /// Lives at a dwelling.
+    Dwelling(u32),
+    /// Lives in a street.
+    Street(u32),
+    /// Works here, in a department.
+    Department(u32),
+    Vip,
+    Restricted,
+}
+
+/// Counts of patients.
 #[derive(Debug, Default)]
 pub struct Population {
     everyone: Known,
     surnames: Vec<Known>,
     dwellings: Vec<Known>,
+    streets: Vec<Known>,
+    departments: Vec<Known>,
+    vips: Known,
+    restricted: Known,
 }
 
 impl Population {
@@ -54,14 +73,17 @@ impl Population {
         self.everyone.sort();
     }
 
-    /// A patient became known under a surname key.
-    pub(super) fn add_surname(&mut self, key: u32, known_from: Timestamp) {
-        grown(&mut self.surnames, key).insert(known_from);
-    }
-
-    /// A patient became known at a dwelling.
-    pub(super) fn add_dwelling(&mut self, key: u32, known_from: Timestamp) {
-        grown(&mut self.dwellings, key).insert(known_from);
+    /// A patient became known to have a trait.
+    pub(super) fn add(&mut self, of: Trait, known_from: Timestamp) {
+        let known = match of {
+            Trait::Surname(key) => grown(&mut self.surnames, key),
+            Trait::Dwelling(key) => grown(&mut self.dwellings, key),
+            Trait::Street(key) => grown(&mut self.streets, key),
+            Trait::Department(key) => grown(&mut self.departments, key),
+            Trait::Vip => &mut self.vips,
+            Trait::Restricted => &mut self.restricted,
+        };
+        known.insert(known_from);
     }
 
     /// Patients known by then.
@@ -70,16 +92,18 @@ impl Population {
         self.everyone.by(by)
     }
 
-    /// Patients known by then with this surname key.
+    /// Patients known by then to have a trait.
     #[must_use]
-    pub fn with_surname(&self, key: u32, by: Timestamp) -> u32 {
-        self.surnames.get(key as usize).map_or(0, |known| known.by(by))
-    }
-
-    /// Patients known by then at this dwelling.
-    #[must_use]
-    pub fn at_dwelling(&self, key: u32, by: Timestamp) -> u32 {
-        self.dwellings.get(key as usize).map_or(0, |known| known.by(by))
+    pub fn with(&self, of: Trait, by: Timestamp) -> u32 {
+        let known = match of {
+            Trait::Surname(key) => self.surnames.get(key as usize),
+            Trait::Dwelling(key) => self.dwellings.get(key as usize),
+            Trait::Street(key) => self.streets.get(key as usize),
+            Trait::Department(key) => self.departments.get(key as usize),
+            Trait::Vip => Some(&self.vips),
+            Trait::Restricted => Some(&self.restricted),
+        };
+        known.map_or(0, |known| known.by(by))
     }
 }
 
@@ -92,13 +116,13 @@ mod tests {
         let mut population = Population::default();
         for at in [30, 10, 20] {
             population.add_patient(Timestamp(at));
-            population.add_surname(7, Timestamp(at));
+            population.add(Trait::Surname(7), Timestamp(at));
         }
         population.add_patient(Timestamp::MIN);
         population.seal();
         assert_eq!(population.patients(Timestamp(5)), 1);
         assert_eq!(population.patients(Timestamp(20)), 3);
-        assert_eq!(population.with_surname(7, Timestamp(20)), 2);
-        assert_eq!(population.with_surname(8, Timestamp(20)), 0);
+        assert_eq!(population.with(Trait::Surname(7), Timestamp(20)), 2);
+        assert_eq!(population.with(Trait::Surname(8), Timestamp(20)), 0);
     }
 }

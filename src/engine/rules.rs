@@ -4,7 +4,7 @@ use crate::model::incident::Severity;
 use crate::model::time::{Timestamp, Zone};
 
 use super::access::Access;
-use super::context::Context;
+use super::context::{self, Context};
 use super::detectors::{self, Detector};
 use super::enrich::{self, View};
 use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
@@ -68,7 +68,8 @@ impl Rules {
         scratch: &mut Vec<u32>,
     ) -> Option<u8> {
         let actor = context.brief(access.user, access.at, now);
-        if actor.is_some_and(|actor| actor.patient == access.patient) || context.may_be_sensitive(access.patient) {
+        let deserves_more = |actor: context::Brief| actor.patient == access.patient || !actor.works_at(access.at);
+        if actor.is_some_and(deserves_more) || context.may_be_sensitive(access.patient) {
             return None;
         }
         enrich::places(access, actor.map(|actor| actor.department), scratch);

@@ -138,6 +138,12 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// Coordinated Universal Time.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self { name: "UTC".to_owned(), zone: TimeZone::UTC }
+    }
+
     /// Looks `name` (such as `America/Los_Angeles`) up in the built-in database.
     ///
     /// # Errors

@@ -4,9 +4,9 @@
 //! find there it numbers for itself, marked, and [`Draft::adopt`] resolves it afterwards, draft by draft
 //! in order: so the numbers do not depend on which thread was faster.
 
-use crate::engine::dictionary::{Dictionary, FRESH, Interner, NONE, hash_text, numbered, resolved};
-use crate::engine::matching::{address, surname};
-use crate::engine::people::{Chart, Member};
+use crate::engine::dictionary::{Dictionary, FRESH, Interner, NONE, Space, hash_text, resolved};
+use crate::engine::matching::{address, given, phone, surname};
+use crate::engine::people::{Chart, Home, Member, Person};
 use crate::model::context::{
     ContextRecord, ContextUpdate, FeedStatus, Holder, Patient, Recorded, RelatedPerson, Relationship, RelationshipKind,
     Shift, WorkforceMember,
@@ -28,8 +28,7 @@ pub(super) enum Fact {
     },
     Contact {
         patient: u32,
-        /// The contact's own MRN, or [`NONE`].
-        other: u32,
+        value: Person,
         recorded: Recorded,
     },
     Tie(DraftTie),
@@ -67,26 +66,8 @@ pub(super) struct DraftTie {
     pub(super) id: Option<Box<str>>,
 }
 
-/// Texts that the dictionary did not know, by id space.
-#[derive(Debug, Default)]
-struct Fresh {
-    users: Interner,
-    patients: Interner,
-    departments: Interner,
-    surnames: Interner,
-    dwellings: Interner,
-    roles: Interner,
-}
-
-/// The numbers that fresh texts got.
-struct Adopted {
-    users: Vec<u32>,
-    patients: Vec<u32>,
-    departments: Vec<u32>,
-    surnames: Vec<u32>,
-    dwellings: Vec<u32>,
-    roles: Vec<u32>,
-}
+/// Numbers that fresh texts got, by id space.
+struct Adopted([Vec<u32>; Space::ALL.len()]);
 
 /// The facts of one block.
 #[derive(Debug, Default)]
@@ -95,7 +76,8 @@ pub struct Draft {
     /// Keys of the records: hash and end in `key_text`.
     keys: Vec<(u64, u32)>,
     key_text: String,
-    fresh: Fresh,
+    /// Texts that the dictionary did not know, by id space.
+    fresh: [Interner; Space::ALL.len()],
 }
 
 impl Draft {
@@ -124,78 +106,93 @@ impl Draft {
     /// Gives what is new its numbers in the dictionary.
     pub(in crate::engine) fn adopt(&mut self, dictionary: &mut Dictionary) {
         let fresh = std::mem::take(&mut self.fresh);
-        let adopt = |fresh: &Interner, known: &mut Interner| fresh.iter().map(|text| known.intern(text)).collect();
-        let adopted = Adopted {
-            users: adopt(&fresh.users, &mut dictionary.users),
-            patients: adopt(&fresh.patients, &mut dictionary.patients),
-            departments: fresh.departments.iter().map(|name| dictionary.intern_department(name)).collect(),
-            surnames: adopt(&fresh.surnames, &mut dictionary.surnames),
-            dwellings: adopt(&fresh.dwellings, &mut dictionary.dwellings),
-            roles: adopt(&fresh.roles, &mut dictionary.roles),
-        };
-        if adopted.has_any() {
-            self.facts.iter_mut().for_each(|fact| fact.resolve(&adopted));
+        if fresh.iter().all(Interner::is_empty) {
+            return;
         }
+        let adopted = Adopted(
+            Space::ALL.map(|space| fresh[space as usize].iter().map(|text| dictionary.intern(space, text)).collect()),
+        );
+        self.facts.iter_mut().for_each(|fact| fact.resolve(&adopted));
     }
 
-    fn user(&mut self, dictionary: &Dictionary, id: Option<&str>) -> u32 {
-        id.map_or(NONE, |id| numbered(hash_text(id), &dictionary.users, &mut self.fresh.users, id))
-    }
-
-    fn patient(&mut self, dictionary: &Dictionary, id: Option<&str>) -> u32 {
-        id.map_or(NONE, |id| numbered(hash_text(id), &dictionary.patients, &mut self.fresh.patients, id))
-    }
-
-    fn department(&mut self, dictionary: &Dictionary, name: Option<&str>) -> u32 {
-        name.map_or(NONE, |name| {
-            dictionary.department(name).unwrap_or_else(|| self.fresh.departments.intern(name) | FRESH)
-        })
+    /// The number of a text, marked where it is new; [`NONE`] of none.
+    fn number(&mut self, dictionary: &Dictionary, space: Space, text: Option<&str>) -> u32 {
+        let Some(text) = text else { return NONE };
+        let hash = hash_text(text);
+        let known = dictionary.number(space, hash, text);
+        known.unwrap_or_else(|| self.fresh[space as usize].intern_hashed(hash, text) | FRESH)
     }
 
     fn surnames(&mut self, dictionary: &Dictionary, family_name: Option<&str>, previous: &[String]) -> Box<[u32]> {
         let names = family_name.into_iter().chain(previous.iter().map(String::as_str));
-        let number = |key: &String| numbered(hash_text(key), &dictionary.surnames, &mut self.fresh.surnames, key);
+        let number = |key: &String| self.number(dictionary, Space::Surnames, Some(key));
         let mut keys: Box<[u32]> = surname::keys(names).iter().map(number).collect();
         keys.sort_unstable();
         keys
     }
 
-    fn dwelling(&mut self, dictionary: &Dictionary, street: Option<&str>, postal_code: Option<&str>) -> u32 {
-        let key = street.zip(postal_code).and_then(|(street, postal_code)| address::key(street, postal_code));
-        key.map_or(NONE, |key| numbered(hash_text(&key), &dictionary.dwellings, &mut self.fresh.dwellings, &key))
+    fn home(&mut self, dictionary: &Dictionary, street: Option<&str>, postal_code: Option<&str>) -> Home {
+        let found = street.zip(postal_code).and_then(|(street, postal_code)| address::parse(street, postal_code));
+        let Some(address) = found else { return Home::default() };
+        Home {
+            dwelling: self.number(dictionary, Space::Dwellings, Some(&address.dwelling())),
+            street: self.number(dictionary, Space::Streets, Some(&address.street())),
+            house: address.house,
+        }
+    }
+
+    fn given_name(&mut self, dictionary: &Dictionary, name: Option<&str>) -> u32 {
+        let key = name.and_then(given::key);
+        self.number(dictionary, Space::GivenNames, key.as_deref())
+    }
+
+    fn phone(&mut self, dictionary: &Dictionary, number: Option<&str>) -> u32 {
+        let key = number.and_then(phone::key);
+        self.number(dictionary, Space::Phones, key.as_deref())
     }
 
     fn member(&mut self, dictionary: &Dictionary, member: &WorkforceMember) -> Fact {
         let role = member.role.as_deref().map(str::trim);
         let value = Member {
-            department: self.department(dictionary, member.department.as_deref()),
-            patient: self.patient(dictionary, member.patient_id.as_deref()),
-            surnames: self.surnames(dictionary, member.family_name.as_deref(), &member.previous_family_names),
-            dwelling: self.dwelling(dictionary, member.street.as_deref(), member.postal_code.as_deref()),
-            role: role.map_or(NONE, |role| numbered(hash_text(role), &dictionary.roles, &mut self.fresh.roles, role)),
+            department: self.number(dictionary, Space::Departments, member.department.as_deref()),
+            manager: self.number(dictionary, Space::Users, member.manager_id.as_deref()),
+            home: self.home(dictionary, member.street.as_deref(), member.postal_code.as_deref()),
+            role: self.number(dictionary, Space::Roles, role),
+            person: Person {
+                patient: self.number(dictionary, Space::Patients, member.patient_id.as_deref()),
+                surnames: self.surnames(dictionary, member.family_name.as_deref(), &member.previous_family_names),
+                given_name: self.given_name(dictionary, member.given_name.as_deref()),
+                phone: self.phone(dictionary, member.phone.as_deref()),
+            },
             hired_on: member.hired_on,
             ended_on: member.ended_on,
         };
-        Fact::Member { user: self.user(dictionary, Some(&member.user_id)), value, recorded: member.recorded }
+        let user = self.number(dictionary, Space::Users, Some(&member.user_id));
+        Fact::Member { user, value, recorded: member.recorded }
     }
 
     fn chart(&mut self, dictionary: &Dictionary, patient: &Patient) -> Fact {
         let value = Chart {
             surnames: self.surnames(dictionary, patient.family_name.as_deref(), &patient.previous_family_names),
-            dwelling: self.dwelling(dictionary, patient.street.as_deref(), patient.postal_code.as_deref()),
+            home: self.home(dictionary, patient.street.as_deref(), patient.postal_code.as_deref()),
             is_vip: patient.is_vip,
             is_restricted: patient.is_restricted,
             is_decoy: patient.is_decoy,
+            deceased_on: patient.deceased_on,
         };
-        Fact::Chart { patient: self.patient(dictionary, Some(&patient.patient_id)), value, recorded: patient.recorded }
+        let number = self.number(dictionary, Space::Patients, Some(&patient.patient_id));
+        Fact::Chart { patient: number, value, recorded: patient.recorded }
     }
 
     fn contact(&mut self, dictionary: &Dictionary, person: &RelatedPerson) -> Fact {
-        Fact::Contact {
-            patient: self.patient(dictionary, Some(&person.patient_id)),
-            other: self.patient(dictionary, person.related_patient_id.as_deref()),
-            recorded: person.recorded,
-        }
+        let value = Person {
+            patient: self.number(dictionary, Space::Patients, person.related_patient_id.as_deref()),
+            surnames: self.surnames(dictionary, person.family_name.as_deref(), &[]),
+            given_name: self.given_name(dictionary, person.given_name.as_deref()),
+            phone: self.phone(dictionary, person.phone.as_deref()),
+        };
+        let patient = self.number(dictionary, Space::Patients, Some(&person.patient_id));
+        Fact::Contact { patient, value, recorded: person.recorded }
     }
 
     fn tie(&mut self, dictionary: &Dictionary, relationship: &Relationship, key: &str) -> Fact {
@@ -206,10 +203,10 @@ impl Draft {
         let id = relationship.relationship_id.as_str();
         Fact::Tie(DraftTie {
             kind: relationship.kind,
-            patient: self.patient(dictionary, Some(&relationship.patient_id)),
-            user: self.user(dictionary, user),
-            department: self.department(dictionary, department),
-            author: self.user(dictionary, relationship.recorded_by.as_deref()),
+            patient: self.number(dictionary, Space::Patients, Some(&relationship.patient_id)),
+            user: self.number(dictionary, Space::Users, user),
+            department: self.number(dictionary, Space::Departments, department),
+            author: self.number(dictionary, Space::Users, relationship.recorded_by.as_deref()),
             starts: relationship.starts_at,
             ends: relationship.ends_at.unwrap_or(Timestamp::MAX),
             recorded: relationship.recorded,
@@ -219,8 +216,8 @@ impl Draft {
 
     fn turn(&mut self, dictionary: &Dictionary, shift: &Shift) -> Fact {
         Fact::Turn {
-            user: self.user(dictionary, Some(&shift.user_id)),
-            department: self.department(dictionary, Some(&shift.department)),
+            user: self.number(dictionary, Space::Users, Some(&shift.user_id)),
+            department: self.number(dictionary, Space::Departments, Some(&shift.department)),
             starts: shift.starts_at,
             ends: shift.ends_at,
             recorded: shift.recorded,
@@ -229,7 +226,7 @@ impl Draft {
 
     fn outage(&mut self, dictionary: &Dictionary, status: &FeedStatus) -> Fact {
         Fact::Outage {
-            department: self.department(dictionary, status.department.as_deref()),
+            department: self.number(dictionary, Space::Departments, status.department.as_deref()),
             starts: status.starts_at,
             ends: status.ends_at.unwrap_or(Timestamp::MAX),
             is_up: status.is_up,
@@ -239,50 +236,59 @@ impl Draft {
 }
 
 impl Adopted {
-    fn has_any(&self) -> bool {
-        [&self.users, &self.patients, &self.departments, &self.surnames, &self.dwellings, &self.roles]
-            .into_iter()
-            .any(|numbers| !numbers.is_empty())
+    fn settle(&self, space: Space, number: &mut u32) {
+        *number = resolved(*number, &self.0[space as usize]);
     }
 
     fn surnames(&self, keys: &mut [u32]) {
-        keys.iter_mut().for_each(|key| *key = resolved(*key, &self.surnames));
+        keys.iter_mut().for_each(|key| self.settle(Space::Surnames, key));
         keys.sort_unstable();
+    }
+
+    fn person(&self, person: &mut Person) {
+        self.settle(Space::Patients, &mut person.patient);
+        self.settle(Space::GivenNames, &mut person.given_name);
+        self.settle(Space::Phones, &mut person.phone);
+        self.surnames(&mut person.surnames);
+    }
+
+    fn home(&self, home: &mut Home) {
+        self.settle(Space::Dwellings, &mut home.dwelling);
+        self.settle(Space::Streets, &mut home.street);
     }
 }
 
 impl Fact {
     fn resolve(&mut self, adopted: &Adopted) {
-        let in_place = |number: &mut u32, numbers: &[u32]| *number = resolved(*number, numbers);
         match self {
             Self::Member { user, value, .. } => {
-                in_place(user, &adopted.users);
-                in_place(&mut value.patient, &adopted.patients);
-                in_place(&mut value.department, &adopted.departments);
-                in_place(&mut value.dwelling, &adopted.dwellings);
-                in_place(&mut value.role, &adopted.roles);
-                adopted.surnames(&mut value.surnames);
+                adopted.settle(Space::Users, user);
+                adopted.settle(Space::Users, &mut value.manager);
+                adopted.settle(Space::Departments, &mut value.department);
+                adopted.settle(Space::Roles, &mut value.role);
+                adopted.home(&mut value.home);
+                adopted.person(&mut value.person);
             }
             Self::Chart { patient, value, .. } => {
-                in_place(patient, &adopted.patients);
-                in_place(&mut value.dwelling, &adopted.dwellings);
+                adopted.settle(Space::Patients, patient);
+                adopted.home(&mut value.home);
                 adopted.surnames(&mut value.surnames);
             }
-            Self::Contact { patient, other, .. } => {
-                in_place(patient, &adopted.patients);
-                in_place(other, &adopted.patients);
+            Self::Contact { patient, value, .. } => {
+                adopted.settle(Space::Patients, patient);
+                adopted.person(value);
             }
             Self::Tie(tie) => {
-                in_place(&mut tie.patient, &adopted.patients);
-                in_place(&mut tie.user, &adopted.users);
-                in_place(&mut tie.department, &adopted.departments);
-                in_place(&mut tie.author, &adopted.users);
+                adopted.settle(Space::Patients, &mut tie.patient);
+                adopted.settle(Space::Users, &mut tie.user);
+                adopted.settle(Space::Departments, &mut tie.department);
+                adopted.settle(Space::Users, &mut tie.author);
             }
             Self::Turn { user, department, .. } => {
-                in_place(user, &adopted.users);
-                in_place(department, &adopted.departments);
+                adopted.settle(Space::Users, user);
+                adopted.settle(Space::Departments, department);
             }
-            Self::Outage { department, .. } => in_place(department, &adopted.departments),
+            Self::Outage { department, .. } => adopted.settle(Space::Departments, department),
             Self::Withdrawal(_) => {}
         }
     }

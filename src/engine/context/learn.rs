@@ -2,7 +2,8 @@
 
 use crate::engine::dictionary::{NONE, grown};
 use crate::engine::feeds::Outage;
-use crate::engine::people::{Chart, Member};
+use crate::engine::people::{Chart, Member, Person};
+use crate::engine::population::Trait;
 use crate::engine::relations::Tie;
 use crate::engine::roster::{MARGIN, Turn};
 use crate::engine::slots::Slot;
@@ -34,7 +35,7 @@ impl Context {
         match fact {
             Fact::Member { user, value, recorded } => self.add_member(record, user, value, recorded),
             Fact::Chart { patient, value, recorded } => self.add_chart(record, patient, value, recorded),
-            Fact::Contact { patient, other, recorded } => self.add_contact(record, patient, other, recorded),
+            Fact::Contact { patient, value, recorded } => self.add_contact(record, patient, value, recorded),
             Fact::Tie(tie) => self.add_tie(record, tie),
             Fact::Turn { user, department, starts, ends, recorded } => {
                 let (known_from, known_to) = known(recorded);
@@ -50,13 +51,20 @@ impl Context {
 
     fn add_member(&mut self, record: u32, user: u32, value: Member, recorded: Recorded) {
         let (known_from, withdrawn_at) = known(recorded);
+        let patient = value.person.patient;
+        if patient != NONE {
+            let staff = self.staff_of.entry(patient).or_default();
+            if !staff.contains(&user) {
+                staff.push(user);
+                if value.department != NONE {
+                    self.population.add(Trait::Department(value.department), known_from);
+                }
+            }
+        }
+        let zone = &self.zone;
         let versions = grown(&mut self.members, user);
         versions.insert(known_from, withdrawn_at, value);
-        let brief = versions.only().map(|(known_from, member)| Brief {
-            department: member.department,
-            patient: member.patient,
-            known_from,
-        });
+        let brief = versions.only().map(|(known_from, member)| Brief::of(member, zone, known_from));
         *grown(&mut self.briefs, user) = brief.unwrap_or_default();
         self.slots.insert(record, Slot::Member(user));
         self.touch_always(known_from, withdrawn_at, Target::User(user));
@@ -71,7 +79,7 @@ impl Context {
         self.touch_always(known_from, withdrawn_at, Target::Patient(patient));
     }
 
-    /// Counts a patient once, and each name and dwelling of theirs once.
+    /// Counts a patient once, and each of their traits once.
     fn count(&mut self, patient: u32, new: &Chart, known_from: Timestamp) {
         let earlier = self.charts.get(patient as usize);
         let had = |wanted: &dyn Fn(&Chart) -> bool| {
@@ -82,18 +90,28 @@ impl Context {
         }
         for &key in &new.surnames {
             if !had(&|chart| chart.surnames.contains(&key)) {
-                self.population.add_surname(key, known_from);
+                self.population.add(Trait::Surname(key), known_from);
             }
         }
-        if new.dwelling != NONE && !had(&|chart| chart.dwelling == new.dwelling) {
-            self.population.add_dwelling(new.dwelling, known_from);
+        if new.home.dwelling != NONE && !had(&|chart| chart.home.dwelling == new.home.dwelling) {
+            self.population.add(Trait::Dwelling(new.home.dwelling), known_from);
+        }
+        if new.home.street != NONE && !had(&|chart| chart.home.street == new.home.street) {
+            self.population.add(Trait::Street(new.home.street), known_from);
+        }
+        if new.is_vip && !had(&|chart| chart.is_vip) {
+            self.population.add(Trait::Vip, known_from);
+        }
+        if new.is_restricted && !had(&|chart| chart.is_restricted) {
+            self.population.add(Trait::Restricted, known_from);
         }
     }
 
-    fn add_contact(&mut self, record: u32, patient: u32, other: u32, recorded: Recorded) {
+    fn add_contact(&mut self, record: u32, patient: u32, person: Person, recorded: Recorded) {
         let (known_from, known_to) = known(recorded);
+        let other = person.patient;
         self.withdraw_contact(patient, record, known_from);
-        self.contacts.entry(patient).or_default().push(Contact { patient: other, known_from, known_to, record });
+        self.contacts.entry(patient).or_default().push(Contact { person, known_from, known_to, record });
         self.slots.insert(record, Slot::Contact(patient));
         self.touch_always(known_from, known_to, Target::Patient(patient));
         if other != NONE {

@@ -8,13 +8,14 @@ mod draft;
 mod learn;
 
 use hashbrown::HashMap;
+use jiff::ToSpan as _;
 use rustc_hash::FxBuildHasher;
 
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, Zone};
 
 use super::dictionary::{Dictionary, KeyTable, NONE, hash_text};
 use super::feeds::Feeds;
-use super::people::{Chart, Member, Versions};
+use super::people::{Chart, Member, Person, Versions};
 use super::population::Population;
 use super::relations::{GraceTable, TieTable};
 use super::roster::Roster;
@@ -47,8 +48,7 @@ pub enum Target {
 /// A contact of a patient.
 #[derive(Clone, Debug)]
 pub struct Contact {
-    /// Interned MRN of the contact, or [`NONE`].
-    pub patient: u32,
+    pub person: Person,
     known_from: Timestamp,
     known_to: Timestamp,
     record: u32,
@@ -59,13 +59,34 @@ pub struct Contact {
 pub(super) struct Brief {
     pub(super) department: u32,
     pub(super) patient: u32,
+    /// Begin of the first and end of the last day of work.
+    pub(super) works_from: Timestamp,
+    pub(super) works_until: Timestamp,
     /// From when on this is all that is known; `MAX` = the versions must be asked.
     known_from: Timestamp,
 }
 
 impl Default for Brief {
     fn default() -> Self {
-        Self { department: NONE, patient: NONE, known_from: Timestamp::MAX }
+        let (works_from, works_until) = (Timestamp::MIN, Timestamp::MAX);
+        Self { department: NONE, patient: NONE, works_from, works_until, known_from: Timestamp::MAX }
+    }
+}
+
+impl Brief {
+    /// Whether the person was employed at an instant.
+    pub(super) fn works_at(&self, at: Timestamp) -> bool {
+        self.works_from <= at && at < self.works_until
+    }
+
+    fn of(member: &Member, zone: &Zone, known_from: Timestamp) -> Self {
+        Self {
+            department: member.department,
+            patient: member.person.patient,
+            works_from: member.hired_on.map_or(Timestamp::MIN, |day| zone.start_of(day)),
+            works_until: member.ended_on.map_or(Timestamp::MAX, |day| zone.start_of(day.saturating_add(1.day()))),
+            known_from,
+        }
     }
 }
 
@@ -76,6 +97,9 @@ pub struct Context {
     pub population: Population,
     pub feeds: Feeds,
     graces: GraceTable,
+    zone: Zone,
+    /// Users who are, or were, patients under an MRN.
+    staff_of: HashMap<u32, Vec<u32>, FxBuildHasher>,
     members: Vec<Versions<Member>>,
     briefs: Vec<Brief>,
     /// Patients of whom some version is sensitive.
@@ -100,6 +124,8 @@ impl Context {
             population: Population::default(),
             feeds: Feeds::default(),
             graces: GraceTable::new(&policy.relationships),
+            zone: Zone::named(&policy.timezone).unwrap_or_else(|_| Zone::utc()),
+            staff_of: HashMap::default(),
             members: Vec::new(),
             briefs: Vec::new(),
             sensitive: Vec::new(),
@@ -131,8 +157,10 @@ impl Context {
         if brief.known_from <= now {
             return Some(*brief);
         }
-        let member = self.member(user)?.in_force(at, now)?;
-        Some(Brief { department: member.department, patient: member.patient, known_from: Timestamp::MIN })
+        let versions = self.member(user)?;
+        let member = versions.in_force(at, now)?;
+        let newest = Brief::of(versions.newest(now)?, &self.zone, Timestamp::MIN);
+        Some(Brief { department: member.department, patient: member.person.patient, ..newest })
     }
 
     /// Whether a patient's chart is, or ever was or will be, a sensitive one.
@@ -158,11 +186,15 @@ impl Context {
         self.rosters.get(user as usize)
     }
 
-    /// MRNs of a patient's contacts, as far as they are known by `now`.
-    pub fn contacts(&self, patient: u32, now: Timestamp) -> impl Iterator<Item = u32> {
-        let known =
-            move |contact: &&Contact| contact.known_from <= now && now < contact.known_to && contact.patient != NONE;
-        self.contacts.get(&patient).into_iter().flatten().filter(known).map(|contact| contact.patient)
+    /// A patient's contacts, as far as they are known by `now`.
+    pub fn contacts(&self, patient: u32, now: Timestamp) -> impl Iterator<Item = &Person> {
+        let known = move |contact: &&Contact| contact.known_from <= now && now < contact.known_to;
+        self.contacts.get(&patient).into_iter().flatten().filter(known).map(|contact| &contact.person)
+    }
+
+    /// Users who are, or were, patients under this MRN; their staff records say when.
+    pub fn staff_of(&self, patient: u32) -> impl Iterator<Item = u32> {
+        self.staff_of.get(&patient).into_iter().flatten().copied()
     }
 
     /// The id of a relationship record, as its source wrote it.

@@ -34,10 +34,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, count};
+use super::{Detector, lift, of_patients};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
+use crate::engine::population::Trait;
 use crate::engine::registry::{self, Entry, Meta};
 
 static META: Meta = Meta { id: "household", since: "0.1.0", source: include_str!("household.rs") };
@@ -68,29 +69,27 @@ impl Default for Settings {
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
         let (actor, chart) = view.actor.zip(view.chart)?;
-        if actor.dwelling == NONE || actor.dwelling != chart.dwelling || view.is_own_chart() {
+        let dwelling = chart.home.dwelling;
+        if dwelling == NONE || actor.home.dwelling != dwelling || view.is_own_chart() {
             return None;
         }
-        let midnight = view.midnight();
-        let residents = view.context.population.at_dwelling(chart.dwelling, midnight).max(1);
-        if residents >= self.institution_from && !are_contacts(view, actor.patient) {
+        let [residents, everyone] = view.share_of(Trait::Dwelling(dwelling));
+        if residents >= self.institution_from && !are_contacts(view, actor.person.patient) {
             return None;
         }
-        let everyone = view.context.population.patients(midnight).max(residents);
-        let chance = f64::from(residents.min(self.institution_from)) / f64::from(everyone);
-        let weight = (self.household_share / chance).ln().min(self.max_weight);
+        let holders = [residents.min(self.institution_from), everyone];
+        let weight = lift(self.household_share, holders).min(self.max_weight);
         (weight > 0.0).then_some(Finding { weight, numbers: [residents, everyone] })
     }
 
     fn reason(&self, evidence: &Evidence) -> String {
-        let [residents, everyone] = evidence.numbers;
-        format!("Same home address: shared by {} of {} patients", count(residents), count(everyone))
+        format!("Same home address: shared by {}", of_patients(evidence.numbers))
     }
 }
 
 fn are_contacts(view: &View<'_>, actor_patient: u32) -> bool {
     let patient = view.access.patient;
     actor_patient != NONE
-        && (view.context.contacts(patient, view.now).any(|contact| contact == actor_patient)
-            || view.context.contacts(actor_patient, view.now).any(|contact| contact == patient))
+        && (view.context.contacts(patient, view.now).any(|contact| contact.patient == actor_patient)
+            || view.context.contacts(actor_patient, view.now).any(|contact| contact.patient == patient))
 }

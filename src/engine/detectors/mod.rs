@@ -1,10 +1,19 @@
 //! The detectors. Adding one: its file here, its case page in `tests/cases/`, a line below, and its
 //! block in `config/`.
 
+mod coworker;
+mod deceased_patient;
+mod decoy_patient;
 mod household;
+mod inactive_account;
+mod neighbor;
 mod no_care_relationship;
+mod related_person;
+mod reporting_line;
+mod restricted_record;
 mod same_surname;
 mod self_access;
+mod vip_patient;
 
 use super::enrich::View;
 use super::evidence::{Evidence, Finding};
@@ -20,8 +29,32 @@ pub trait Detector: Send + Sync {
 }
 
 /// Every detector, in the order in which contributions are listed.
-pub static REGISTRY: &[Entry<dyn Detector>] =
-    &[no_care_relationship::ENTRY, same_surname::ENTRY, household::ENTRY, self_access::ENTRY];
+pub static REGISTRY: &[Entry<dyn Detector>] = &[
+    no_care_relationship::ENTRY,
+    same_surname::ENTRY,
+    household::ENTRY,
+    neighbor::ENTRY,
+    self_access::ENTRY,
+    coworker::ENTRY,
+    reporting_line::ENTRY,
+    related_person::ENTRY,
+    vip_patient::ENTRY,
+    restricted_record::ENTRY,
+    deceased_patient::ENTRY,
+    decoy_patient::ENTRY,
+    inactive_account::ENTRY,
+];
+
+/// Log-odds of a trait that a share of the looks without a reason go to, when so many of all patients have
+/// it by chance.
+fn lift(share: f64, [holders, everyone]: [u32; 2]) -> f64 {
+    (share * f64::from(everyone) / f64::from(holders)).ln()
+}
+
+/// `3 of 40,001 patients`, as reasons write it.
+fn of_patients([holders, everyone]: [u32; 2]) -> String {
+    format!("{} of {} patients", count(holders), count(everyone))
+}
 
 /// A count with thousands separators, as reasons write them.
 fn count(number: u32) -> String {

@@ -36,9 +36,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, count};
+use super::{Detector, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
+use crate::engine::population::Trait;
 use crate::engine::registry::{self, Entry, Meta};
 
 static META: Meta = Meta { id: "same_surname", since: "0.1.0", source: include_str!("same_surname.rs") };
@@ -71,19 +72,13 @@ impl Detector for Settings {
         if view.is_own_chart() {
             return None;
         }
-        let midnight = view.midnight();
-        let population = &view.context.population;
         let shared = view.actor_surnames().filter(|&key| view.chart_has_surname(key));
-        // The patient carries the name, so at least one does, also before the first midnight.
-        let bearers = shared.map(|key| population.with_surname(key, midnight).max(1)).min()?;
-        let everyone = population.patients(midnight).max(bearers);
-        let chance = f64::from(bearers) / f64::from(everyone);
-        let weight = (self.relative_share / chance).ln().min(self.max_weight);
-        (weight >= self.min_weight).then_some(Finding { weight, numbers: [bearers, everyone] })
+        let holders = shared.map(|key| view.share_of(Trait::Surname(key))).min()?;
+        let weight = lift(self.relative_share, holders).min(self.max_weight);
+        (weight >= self.min_weight).then_some(Finding { weight, numbers: holders })
     }
 
     fn reason(&self, evidence: &Evidence) -> String {
-        let [bearers, everyone] = evidence.numbers;
-        format!("Same family name: shared by {} of {} patients", count(bearers), count(everyone))
+        format!("Same family name: shared by {}", of_patients(evidence.numbers))
     }
 }

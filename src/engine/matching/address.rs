@@ -45,16 +45,46 @@ const SHORT_FORMS: [(&str, &str); 34] = [
 /// Words that announce a unit inside a building.
 const UNIT_WORDS: [&str; 10] = ["apt", "apartment", "unit", "suite", "ste", "no", "rm", "room", "lot", "spc"];
 
-/// The key of a dwelling, or `None` when the address does not name one.
+/// An address that names a house.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    postal: String,
+    /// House number as it is written, such as `12b`.
+    number: String,
+    /// Words of the street in short form.
+    words: String,
+    unit: String,
+    /// House number without letters.
+    pub house: u32,
+}
+
+impl Address {
+    /// The key of house and unit.
+    #[must_use]
+    pub fn dwelling(&self) -> String {
+        format!("{}|{} {}|{}", self.postal, self.number, self.words, self.unit)
+    }
+
+    /// The key of the street within its postal code.
+    #[must_use]
+    pub fn street(&self) -> String {
+        format!("{}|{}", self.postal, self.words)
+    }
+}
+
+/// Reads an address; `None` when it does not name a house.
 #[must_use]
-pub fn key(street: &str, postal_code: &str) -> Option<String> {
+pub fn parse(street: &str, postal_code: &str) -> Option<Address> {
     let postal: String = postal_code.chars().filter(char::is_ascii_alphanumeric).take(5).collect();
-    let (line, unit) = parts(street);
-    let has_number = line.first().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    if postal.is_empty() || !has_number || line.len() < 2 {
+    let (mut line, unit) = parts(street);
+    if postal.is_empty() || line.len() < 2 {
         return None;
     }
-    Some(format!("{}|{}|{unit}", postal.to_ascii_lowercase(), line.join(" ")))
+    let words = line.split_off(1).join(" ");
+    let number = line.pop()?;
+    let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let house = digits.parse().ok()?;
+    Some(Address { postal: postal.to_ascii_lowercase(), number, words, unit, house })
 }
 
 fn parts(street: &str) -> (Vec<String>, String) {
@@ -83,6 +113,18 @@ fn parts(street: &str) -> (Vec<String>, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(street: &str, postal_code: &str) -> Option<String> {
+        parse(street, postal_code).map(|address| address.dwelling())
+    }
+
+    #[test]
+    fn houses_of_one_street_agree_on_the_street() {
+        let one = parse("12 Oak St Apt 4", "90210").unwrap();
+        let other = parse("14B OAK STREET", "90210-1234").unwrap();
+        assert_eq!((one.street(), one.house, other.house), (other.street(), 12, 14));
+        assert_ne!(one.street(), parse("12 Oak Avenue", "90210").unwrap().street());
+    }
 
     #[test]
     fn spellings_of_one_dwelling_agree() {

@@ -1,4 +1,6 @@
-//! Comparing names and addresses as different systems write them.
+//! Comparing names, addresses and phones as different systems write them.
 
 pub mod address;
+pub mod given;
+pub mod phone;
 pub mod surname;

@@ -61,7 +61,7 @@ fn add_keys(name: &str, keys: &mut BTreeSet<String>) {
 
 /// Lower case, Latin letters without diacritics, one blank between words; apostrophes and full stops
 /// vanish, every other separator parts words.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for letter in name.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase) {
         match letter {
