@@ -177,8 +177,10 @@ mod tests {
         }
     }
 
-    static META: Meta = Meta { id: "same_surname", since: "0.1.0", source: "" };
-    static OTHER: Meta = Meta { id: "household", since: "0.1.0", source: "" };
+    static META: Meta =
+        Meta { id: "same_surname", group: crate::engine::registry::Group::Plain, since: "0.1.0", source: "" };
+    static OTHER: Meta =
+        Meta { id: "household", group: crate::engine::registry::Group::Plain, since: "0.1.0", source: "" };
 
     fn build(settings: &Json) -> Result<Option<Box<dyn Fn()>>, String> {
         let settings: Settings = read(settings)?;

@@ -39,6 +39,8 @@ fn engine(mut section: Section<'_>) -> EngineSettings {
     let settings = EngineSettings {
         prior: section
             .number("prior", shipped.prior, "log-odds between -30 and 30", |prior| (-30.0..=30.0).contains(&prior)),
+        further_ties: section
+            .number("further_ties", shipped.further_ties, "a number from 0 to 1", |part| (0.0..=1.0).contains(&part)),
         flag_threshold: section.number("flag_threshold", shipped.flag_threshold, SHARE, is_share),
         allowed_lateness: section.span("allowed_lateness", shipped.allowed_lateness, none),
         settle_window: section.span("settle_window", shipped.settle_window, some),

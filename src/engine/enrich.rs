@@ -31,6 +31,9 @@ pub struct View<'v> {
     pub hits: Hits,
     /// Why the absence of a relationship cannot be told, and until when.
     pub unknown: Option<(Unknown, Timestamp)>,
+    /// Whether a personal tie or a mark of the chart is on record; known to explanations, not to those who
+    /// tell it.
+    pub has_tie_or_mark: bool,
     /// Whether an explanation holds; known to detectors, not to explanations.
     pub is_explained: bool,
 }
@@ -57,7 +60,20 @@ impl<'v> View<'v> {
         let departments: &'v [u32] = departments;
         let hits = search(access, now, context, departments);
         let unknown = context.feeds.unknown(departments, access.at, now, gaps);
-        Self { access, now, context, zone, actor, is_employed, chart, departments, hits, unknown, is_explained: false }
+        Self {
+            access,
+            now,
+            context,
+            zone,
+            actor,
+            is_employed,
+            chart,
+            departments,
+            hits,
+            unknown,
+            has_tie_or_mark: false,
+            is_explained: false,
+        }
     }
 
     /// Whether the chart is the user's own.

@@ -122,9 +122,8 @@ impl Episode {
         let weakest = |best: Explained, next: Explained| if next.weight > best.weight { next } else { best };
         let explanations: Option<Vec<Explained>> = shown.iter().map(|member| member.decision.explained).collect();
         let explained = explanations.and_then(|all| all.into_iter().reduce(weakest));
-        let weights =
-            strongest.iter().map(|evidence| evidence.weight).chain(explained.map(|explained| explained.weight));
-        let score = logistic(weights.fold(rules.engine.prior, |sum, weight| sum + weight));
+        let strongest = rules.lessened(&strongest);
+        let score = logistic(rules.logit(&strongest, explained));
         let degraded: BTreeSet<_> =
             self.active().filter_map(|member| member.decision.unknown.map(|(why, _)| why)).collect();
         let is_over = score >= rules.engine.flag_threshold && self.active().next().is_some();

@@ -47,6 +47,8 @@ pub struct Member {
     pub person: Person,
     /// Role text, or [`NONE`].
     pub role: u32,
+    /// Number of the staff record.
+    pub record: u32,
     pub hired_on: Option<Date>,
     /// Last day of work.
     pub ended_on: Option<Date>,

@@ -4,11 +4,26 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// How a detector's evidence goes together with that of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Stands by itself.
+    Plain,
+    /// A personal tie between the two people. Several signs of one tie are not independent: the strongest
+    /// counts in full, further ones in part. Weak explanations do not hold beside one.
+    Tie,
+    /// A mark of the chart that asks for more care. Weak explanations do not hold beside one.
+    Mark,
+    /// That nothing explains the access; looked at last.
+    Absence,
+}
+
 /// Identity and page of a detector or an explanation.
 #[derive(Debug)]
 pub struct Meta {
     /// Name in configuration, contributions and metrics; equals the file's stem.
     pub id: &'static str,
+    pub group: Group,
     /// Version that brought it.
     pub since: &'static str,
     /// The file's own text: its `//!` header is the page that `chartsentry explain` prints.

@@ -10,7 +10,7 @@ use super::enrich::{self, View};
 use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
 use super::explain::{self, Explanation};
 use super::feeds::GapRule;
-use super::registry::{Entry, Meta};
+use super::registry::{Entry, Group, Meta};
 use super::relations::{Basis, Query};
 use super::settings::{EngineSettings, Policy, SeveritySettings};
 
@@ -95,21 +95,48 @@ impl Rules {
             settle_window: self.engine.settle_window.micros(),
         };
         let mut view = View::new(access, now, context, &self.zone, gaps, scratch);
+        let mut evidence = self.look(&view, |group| group != Group::Absence);
+        view.has_tie_or_mark = evidence.iter().any(|one| matches!(self.group(one), Group::Tie | Group::Mark));
         let explained = self.explain(&view);
         view.is_explained = explained.is_some();
-        let evidence: Vec<Evidence> = self
-            .detectors
-            .iter()
-            .enumerate()
-            .filter_map(|(place, detector)| {
-                let finding = detector.rule.look(&view)?;
-                Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
-            })
-            .collect();
-        let logit = evidence.iter().map(|evidence| evidence.weight).fold(self.engine.prior, |sum, weight| sum + weight)
-            + explained.map_or(0.0, |explained| explained.weight);
+        evidence.extend(self.look(&view, |group| group == Group::Absence));
+        evidence.sort_by_key(|one| one.detector);
+        let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
         Decision { explained, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+    }
+
+    /// What the detectors of some groups say.
+    fn look(&self, view: &View<'_>, is_wanted: impl Fn(Group) -> bool) -> Vec<Evidence> {
+        let detectors = self.detectors.iter().enumerate().filter(|(_, detector)| is_wanted(detector.meta.group));
+        let evidence = detectors.filter_map(|(place, detector)| {
+            let finding = detector.rule.look(view)?;
+            Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
+        });
+        evidence.collect()
+    }
+
+    fn group(&self, evidence: &Evidence) -> Group {
+        self.detectors.get(usize::from(evidence.detector)).map_or(Group::Plain, |detector| detector.meta.group)
+    }
+
+    /// Evidence as it counts together: several signs of one personal tie are not independent, so only the
+    /// strongest counts in full.
+    pub(super) fn lessened(&self, evidence: &[Evidence]) -> Vec<Evidence> {
+        let ties = evidence.iter().filter(|one| self.group(one) == Group::Tie);
+        let strongest = ties.max_by(|one, other| one.weight.total_cmp(&other.weight)).map(|one| one.detector);
+        let counted = |one: &Evidence| {
+            let is_further = self.group(one) == Group::Tie && Some(one.detector) != strongest;
+            let weight = if is_further { rounded(one.weight * self.engine.further_ties) } else { one.weight };
+            Evidence { weight, ..*one }
+        };
+        evidence.iter().map(counted).collect()
+    }
+
+    /// Prior and weights, added up.
+    pub(super) fn logit(&self, evidence: &[Evidence], explained: Option<Explained>) -> f64 {
+        let weights = evidence.iter().map(|one| one.weight).chain(explained.map(|explained| explained.weight));
+        weights.fold(self.engine.prior, |sum, weight| sum + weight)
     }
 
     /// The strongest explanation: inside its dates before grace, then in the order of the registry.

@@ -13,6 +13,8 @@ use crate::model::span::Span;
 pub struct EngineSettings {
     /// Log-odds of snooping before any evidence. -7 = about 1 access in 1,100 that nothing explains.
     pub prior: f64,
+    /// How much of its weight a further sign of a personal tie keeps beside the strongest one (0 to 1).
+    pub further_ties: f64,
     /// Score from which an episode becomes an incident.
     pub flag_threshold: f64,
     /// How far behind the newest event of its partition an event may arrive and still be sorted in.
@@ -29,6 +31,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             prior: -7.0,
+            further_ties: 0.25,
             flag_threshold: 0.9,
             allowed_lateness: Span::minutes(5),
             settle_window: Span::hours(72),

@@ -158,6 +158,7 @@ impl Draft {
             manager: self.number(dictionary, Space::Users, member.manager_id.as_deref()),
             home: self.home(dictionary, member.street.as_deref(), member.postal_code.as_deref()),
             role: self.number(dictionary, Space::Roles, role),
+            record: NONE,
             person: Person {
                 patient: self.number(dictionary, Space::Patients, member.patient_id.as_deref()),
                 surnames: self.surnames(dictionary, member.family_name.as_deref(), &member.previous_family_names),

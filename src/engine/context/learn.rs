@@ -63,7 +63,7 @@ impl Context {
         }
         let zone = &self.zone;
         let versions = grown(&mut self.members, user);
-        versions.insert(known_from, withdrawn_at, value);
+        versions.insert(known_from, withdrawn_at, Member { record, ..value });
         let brief = versions.only().map(|(known_from, member)| Brief::of(member, zone, known_from));
         *grown(&mut self.briefs, user) = brief.unwrap_or_default();
         self.slots.insert(record, Slot::Member(user));

@@ -7,6 +7,8 @@
 mod draft;
 mod learn;
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashMap;
 use jiff::ToSpan as _;
 use rustc_hash::FxBuildHasher;
@@ -18,6 +20,7 @@ use super::feeds::Feeds;
 use super::people::{Chart, Member, Person, Versions};
 use super::population::Population;
 use super::relations::{GraceTable, TieTable};
+use super::roles;
 use super::roster::Roster;
 use super::settings::Policy;
 use super::slots::SlotTable;
@@ -98,6 +101,8 @@ pub struct Context {
     pub feeds: Feeds,
     graces: GraceTable,
     zone: Zone,
+    /// `[roles]`: patterns of role texts by class.
+    classes: BTreeMap<String, Vec<String>>,
     /// Users who are, or were, patients under an MRN.
     staff_of: HashMap<u32, Vec<u32>, FxBuildHasher>,
     members: Vec<Versions<Member>>,
@@ -125,6 +130,7 @@ impl Context {
             feeds: Feeds::default(),
             graces: GraceTable::new(&policy.relationships),
             zone: Zone::named(&policy.timezone).unwrap_or_else(|_| Zone::utc()),
+            classes: policy.roles.clone(),
             staff_of: HashMap::default(),
             members: Vec::new(),
             briefs: Vec::new(),
@@ -211,6 +217,16 @@ impl Context {
     /// The number of a record by its key, given out now where it is not known yet.
     pub(super) fn record_of_key(&mut self, key: &str) -> u32 {
         self.keys.intern_hashed(hash_text(key), key)
+    }
+
+    /// Whether a role belongs to a class of `[roles]`.
+    #[must_use]
+    pub fn is_of_class(&self, role: u32, class: &str) -> bool {
+        let patterns = self.classes.get(class);
+        patterns.is_some_and(|patterns| {
+            let text = self.dictionary.roles.text(role);
+            patterns.iter().any(|pattern| roles::matches(text, pattern))
+        })
     }
 
     /// Role texts of the staff, in no meaningful order.

@@ -39,9 +39,9 @@ use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Member;
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "coworker", since: "0.1.0", source: include_str!("coworker.rs") };
+static META: Meta = Meta { id: "coworker", group: Group::Tie, since: "0.1.0", source: include_str!("coworker.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

@@ -32,11 +32,12 @@ use serde::{Deserialize, Serialize};
 use super::{Detector, count};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 use crate::model::span::Span;
 use crate::model::time::DAY;
 
-static META: Meta = Meta { id: "deceased_patient", since: "0.1.0", source: include_str!("deceased_patient.rs") };
+static META: Meta =
+    Meta { id: "deceased_patient", group: Group::Mark, since: "0.1.0", source: include_str!("deceased_patient.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

@@ -32,9 +32,10 @@ use serde::{Deserialize, Serialize};
 use super::Detector;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "decoy_patient", since: "0.1.0", source: include_str!("decoy_patient.rs") };
+static META: Meta =
+    Meta { id: "decoy_patient", group: Group::Mark, since: "0.1.0", source: include_str!("decoy_patient.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

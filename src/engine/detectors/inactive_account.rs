@@ -35,9 +35,10 @@ use serde::{Deserialize, Serialize};
 use super::Detector;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "inactive_account", since: "0.1.0", source: include_str!("inactive_account.rs") };
+static META: Meta =
+    Meta { id: "inactive_account", group: Group::Plain, since: "0.1.0", source: include_str!("inactive_account.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

@@ -37,9 +37,9 @@ use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "neighbor", since: "0.1.0", source: include_str!("neighbor.rs") };
+static META: Meta = Meta { id: "neighbor", group: Group::Tie, since: "0.1.0", source: include_str!("neighbor.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

@@ -39,10 +39,14 @@ use serde::{Deserialize, Serialize};
 use super::Detector;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta =
-    Meta { id: "no_care_relationship", since: "0.1.0", source: include_str!("no_care_relationship.rs") };
+static META: Meta = Meta {
+    id: "no_care_relationship",
+    group: Group::Absence,
+    since: "0.1.0",
+    source: include_str!("no_care_relationship.rs"),
+};
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

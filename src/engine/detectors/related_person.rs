@@ -38,9 +38,10 @@ use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Person;
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "related_person", since: "0.1.0", source: include_str!("related_person.rs") };
+static META: Meta =
+    Meta { id: "related_person", group: Group::Tie, since: "0.1.0", source: include_str!("related_person.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

@@ -37,9 +37,10 @@ use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Member;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "reporting_line", since: "0.1.0", source: include_str!("reporting_line.rs") };
+static META: Meta =
+    Meta { id: "reporting_line", group: Group::Tie, since: "0.1.0", source: include_str!("reporting_line.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

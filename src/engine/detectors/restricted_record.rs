@@ -35,9 +35,10 @@ use super::{Detector, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "restricted_record", since: "0.1.0", source: include_str!("restricted_record.rs") };
+static META: Meta =
+    Meta { id: "restricted_record", group: Group::Mark, since: "0.1.0", source: include_str!("restricted_record.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

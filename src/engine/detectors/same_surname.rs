@@ -40,9 +40,10 @@ use super::{Detector, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "same_surname", since: "0.1.0", source: include_str!("same_surname.rs") };
+static META: Meta =
+    Meta { id: "same_surname", group: Group::Tie, since: "0.1.0", source: include_str!("same_surname.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,
@@ -63,7 +64,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, relative_share: 0.3, max_weight: 6.0, min_weight: 0.5 }
+        Self { enabled: true, relative_share: 0.2, max_weight: 6.0, min_weight: 0.5 }
     }
 }
 

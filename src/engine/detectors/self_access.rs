@@ -35,9 +35,10 @@ use serde::{Deserialize, Serialize};
 use super::Detector;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "self_access", since: "0.1.0", source: include_str!("self_access.rs") };
+static META: Meta =
+    Meta { id: "self_access", group: Group::Mark, since: "0.1.0", source: include_str!("self_access.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

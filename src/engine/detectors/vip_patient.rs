@@ -36,9 +36,10 @@ use super::{Detector, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 
-static META: Meta = Meta { id: "vip_patient", since: "0.1.0", source: include_str!("vip_patient.rs") };
+static META: Meta =
+    Meta { id: "vip_patient", group: Group::Mark, since: "0.1.0", source: include_str!("vip_patient.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = Entry {
     meta: &META,

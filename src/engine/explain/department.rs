@@ -13,11 +13,12 @@
 
 use super::{Explanation, Weights};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
-static META: Meta = Meta { id: "department", since: "0.1.0", source: include_str!("department.rs") };
+static META: Meta =
+    Meta { id: "department", group: Group::Plain, since: "0.1.0", source: include_str!("department.rs") };
 
 pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
     meta: &META,

@@ -18,11 +18,11 @@
 
 use super::{Explanation, Weights};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
 use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
-static META: Meta = Meta { id: "direct", since: "0.1.0", source: include_str!("direct.rs") };
+static META: Meta = Meta { id: "direct", group: Group::Plain, since: "0.1.0", source: include_str!("direct.rs") };
 
 pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
     meta: &META,

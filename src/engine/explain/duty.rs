@@ -9,41 +9,76 @@
 //! of their departments and covers the access. Such tasks count here only, never as `direct` or
 //! `department`, and every detector still looks at the access: a task is no care.
 //!
+//! Without a task, the role alone explains, weakly: when it belongs to one of `classes` (see `[roles]`),
+//! the person is employed, and neither a personal tie nor a mark of the chart is on record.
+//!
+//! ## Blind spots
+//! A person of such a role who looks at strangers: the volume of a day is not weighed here.
+//!
 //! ## Tuning
-//! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
+//! `weight` inside the dates of a task, `grace_weight` in the lead and the tail, `weak_weight` for the role
+//! alone; log-odds, negative. `classes`: roles that explain by themselves.
 
 use super::{Explanation, Weights};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Meta};
-use crate::engine::relations::Hit;
+use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::relations::{Cover, Hit};
+use crate::model::context::RelationshipKind;
 use serde::{Deserialize, Serialize};
 
-static META: Meta = Meta { id: "duty", since: "0.1.0", source: include_str!("duty.rs") };
+static META: Meta = Meta { id: "duty", group: Group::Plain, since: "0.1.0", source: include_str!("duty.rs") };
 
 pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
     meta: &META,
     defaults: registry::defaults_of::<Duty>,
     build: |settings| {
         let duty: Duty = registry::read(settings)?;
-        Ok(duty.0.enabled.then(|| Box::new(duty) as Box<dyn Explanation>))
+        Ok(duty.task.enabled.then(|| Box::new(duty) as Box<dyn Explanation>))
     },
 };
 
 #[derive(Serialize, Deserialize)]
-struct Duty(Weights);
+struct Duty {
+    #[serde(flatten)]
+    task: Weights,
+    weak_weight: f64,
+    classes: Vec<String>,
+}
 
 impl Default for Duty {
     fn default() -> Self {
-        Self(Weights { enabled: true, weight: -6.0, grace_weight: -2.5 })
+        let classes = [
+            "coding",
+            "release-of-information",
+            "quality-review",
+            "registration",
+            "case-management",
+            "information-technology",
+        ];
+        Self {
+            task: Weights { enabled: true, weight: -6.0, grace_weight: -2.5 },
+            weak_weight: -2.0,
+            classes: classes.map(str::to_owned).to_vec(),
+        }
     }
 }
 
 impl Explanation for Duty {
     fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
-        view.hits.task.map(|hit| self.0.of(hit))
+        if let Some(task) = view.hits.task {
+            return Some(self.task.of(task));
+        }
+        let actor = view.actor.filter(|_| view.is_employed && !view.has_tie_or_mark)?;
+        let is_duty = self.classes.iter().any(|class| view.context.is_of_class(actor.role, class));
+        let hit = Hit { cover: Cover::Grace, kind: RelationshipKind::Other, record: actor.record };
+        is_duty.then_some((hit, self.weak_weight))
     }
 
     fn reason(&self, weight: f64) -> String {
-        self.0.sentence(weight, "a recorded task (billing, release of information or quality review) covers the access")
+        if weight == self.weak_weight {
+            return "Explained: this person's role works on charts of patients whom it does not treat".to_owned();
+        }
+        self.task
+            .sentence(weight, "a recorded task (billing, release of information or quality review) covers the access")
     }
 }
