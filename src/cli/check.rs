@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::style::Paint;
 use crate::config::{Config, Keeper, Secrets, policy_hash};
+use crate::engine::registry::is_enabled;
 
 /// Check a configuration, and with --connect everything that it names
 #[derive(Debug, clap::Args)]
@@ -74,9 +75,7 @@ fn summary(config: &Config) -> String {
     let Config { facility, policy, kafka, store, http, sinks, .. } = config;
     let california =
         if facility.licensed_in_california { "licensed in California" } else { "not licensed in California" };
-    let enabled =
-        |settings: &serde_json::Value| settings.get("enabled").and_then(serde_json::Value::as_bool) != Some(false);
-    let on = policy.detectors.values().filter(|settings| enabled(settings)).count();
+    let on = policy.detectors.values().filter(|settings| is_enabled(settings)).count();
     let engine = &policy.engine;
     let name = facility.name.as_deref().unwrap_or("(no name)");
     let mut lines = vec![

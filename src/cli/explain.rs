@@ -70,19 +70,16 @@ fn first_sentence(page: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::registry::Group;
 
     static SURNAME: Meta = Meta {
         id: "same_surname",
-        group: crate::engine::registry::Group::Tie,
+        group: Group::Tie,
         since: "0.1.0",
         source: "//! # Same family name\n//!\n//! ## What it detects\n//! Two people share\n//! a family name. More.\n//!\n//! ## References\nuse x;\n",
     };
-    static DIRECT: Meta = Meta {
-        id: "direct",
-        group: crate::engine::registry::Group::Plain,
-        since: "0.2.0",
-        source: "//! A relationship names this user.\n",
-    };
+    static DIRECT: Meta =
+        Meta { id: "direct", group: Group::Plain, since: "0.2.0", source: "//! A relationship names this user.\n" };
 
     #[test]
     fn the_list_is_aligned_and_says_one_sentence_each() {

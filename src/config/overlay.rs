@@ -26,7 +26,7 @@ pub(super) fn registry<T: ?Sized>(
             let own = section.child(id);
             let complaints = lay_over(&mut settings, &own);
             if complaints == 0
-                && let Err(sentence) = (entry.build)(&settings)
+                && let Err(sentence) = (entry.read)(&settings)
             {
                 let page = format!("settings as `chartsentry explain {id}` lists them");
                 section.complain(id, format!("settings that do not fit ({sentence})"), page);
@@ -153,11 +153,10 @@ mod tests {
     use super::*;
     use crate::config::problem::Problems;
     use crate::config::raw;
-    use crate::engine::registry::{Meta, defaults_of, read};
+    use crate::engine::registry::{self, Group, Meta, defaults_of};
 
     #[derive(Serialize, Deserialize)]
     struct Settings {
-        enabled: bool,
         weight: f64,
         least: u32,
         window: Span,
@@ -173,29 +172,27 @@ mod tests {
     impl Default for Settings {
         fn default() -> Self {
             let kinds = vec!["print".to_owned()];
-            Self { enabled: true, weight: 2.0, least: 3, window: Span::days(30), kinds, scale: Scale { slope: 1.0 } }
+            Self { weight: 2.0, least: 3, window: Span::days(30), kinds, scale: Scale { slope: 1.0 } }
         }
     }
 
-    static META: Meta =
-        Meta { id: "same_surname", group: crate::engine::registry::Group::Plain, since: "0.1.0", source: "" };
-    static OTHER: Meta =
-        Meta { id: "household", group: crate::engine::registry::Group::Plain, since: "0.1.0", source: "" };
+    static META: Meta = Meta { id: "same_surname", group: Group::Plain, since: "0.1.0", source: "" };
+    static OTHER: Meta = Meta { id: "household", group: Group::Plain, since: "0.1.0", source: "" };
 
-    fn build(settings: &Json) -> Result<Option<Box<dyn Fn()>>, String> {
-        let settings: Settings = read(settings)?;
+    fn read(settings: &Json) -> Result<Box<dyn Fn()>, String> {
+        let settings: Settings = registry::read(settings)?;
         if settings.least == 0 {
             return Err("least must be above 0".to_owned());
         }
-        Ok(Some(Box::new(|| ())))
+        Ok(Box::new(|| ()))
     }
 
     fn resolve(text: &str) -> Result<BTreeMap<String, Json>, String> {
-        let entries = [&META, &OTHER].map(|meta| Entry { meta, defaults: defaults_of::<Settings>, build });
+        let entries = [&META, &OTHER].map(|meta| Entry { meta, defaults: defaults_of::<Settings>, read });
         let problems = Problems::new("f.toml");
         let table = raw::parse(text, &problems);
         let mut root = Section::root(&table, &problems);
-        let resolved = registry::<dyn Fn()>(&mut root, "detectors", &entries);
+        let resolved = super::registry::<dyn Fn()>(&mut root, "detectors", &entries);
         problems.finish(resolved).map_err(|invalid| invalid.to_string())
     }
 

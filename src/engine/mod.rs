@@ -171,6 +171,7 @@ impl Engine {
             }
         });
         self.context.dictionary = dictionary;
+        self.context.classify_roles();
         for touch in self.context.take_touches() {
             if touch.known_at <= self.clock {
                 if touch.from <= self.clock && self.clock != Timestamp::MIN {

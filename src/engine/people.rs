@@ -141,6 +141,11 @@ impl<T> Versions<T> {
         known.filter(|version| now < version.withdrawn_at).map(|version| &version.value)
     }
 
+    /// Every version, oldest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|version| &version.value)
+    }
+
     /// Every version known by `now`, oldest first.
     pub fn known(&self, now: Timestamp) -> impl Iterator<Item = &T> {
         self.0

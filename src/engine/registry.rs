@@ -44,14 +44,27 @@ pub struct Entry<T: ?Sized + 'static> {
     pub meta: &'static Meta,
     /// The shipped settings as JSON; every valid key is in it.
     pub defaults: fn() -> Value,
-    /// Builds it from complete settings, or nothing where they switch it off; the error names the key.
-    pub build: fn(&Value) -> Result<Option<Box<T>>, String>,
+    /// Makes it from complete settings; the error names the key.
+    pub read: fn(&Value) -> Result<Box<T>, String>,
 }
 
-/// The shipped settings of `S` as JSON.
+/// The switch that every entry has besides its own settings.
+const ENABLED: &str = "enabled";
+
+/// Whether settings switch their entry on.
+#[must_use]
+pub fn is_enabled(settings: &Value) -> bool {
+    settings.get(ENABLED).and_then(Value::as_bool) != Some(false)
+}
+
+/// The shipped settings of `S` as JSON: its own, and switched on.
 #[must_use]
 pub fn defaults_of<S: Default + Serialize>() -> Value {
-    serde_json::to_value(S::default()).unwrap_or(Value::Null)
+    let mut settings = serde_json::to_value(S::default()).unwrap_or(Value::Null);
+    if let Value::Object(keys) = &mut settings {
+        keys.insert(ENABLED.to_owned(), Value::Bool(true));
+    }
+    settings
 }
 
 /// Reads complete settings.

@@ -10,7 +10,7 @@ use super::enrich::{self, View};
 use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
 use super::explain::{self, Explanation};
 use super::feeds::GapRule;
-use super::registry::{Entry, Group, Meta};
+use super::registry::{self, Entry, Group, Meta};
 use super::relations::{Basis, Query};
 use super::settings::{EngineSettings, Policy, SeveritySettings};
 
@@ -172,9 +172,10 @@ fn build<T: ?Sized>(
     let mut rules = Vec::new();
     for entry in registry {
         let defaults = (entry.defaults)();
-        match (entry.build)(settings.get(entry.meta.id).unwrap_or(&defaults)) {
-            Ok(Some(rule)) => rules.push(Rule { meta: entry.meta, rule }),
-            Ok(None) => {}
+        let settings = settings.get(entry.meta.id).unwrap_or(&defaults);
+        match (entry.read)(settings) {
+            Ok(rule) if registry::is_enabled(settings) => rules.push(Rule { meta: entry.meta, rule }),
+            Ok(_) => {}
             Err(error) => errors.push(format!("[{section}.{}]: {error}", entry.meta.id)),
         }
     }

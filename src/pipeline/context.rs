@@ -17,9 +17,6 @@ use crate::source::file::{BlockReader, ContextDir, Piece, Sizes};
 
 use super::columnar;
 
-/// Blocks that are decoded side by side.
-const AT_ONCE: usize = 4;
-
 /// Context blocks are smaller than those of a log: the tables are, too, and all cores should have some.
 const BLOCK: usize = 1 << 20;
 
@@ -81,10 +78,10 @@ fn load_table(
 ) -> Result<Counters> {
     let sizes = Sizes { block: BLOCK, ..Sizes::default() };
     let mut pieces = BlockReader::new(vec![path.to_owned()], Expect::Table(table), sizes);
-    let mut decoders = vec![Decoder::new(zone.clone()); AT_ONCE];
+    let mut decoders = vec![Decoder::new(zone.clone()); 2 * rayon::current_num_threads()];
     let mut found = Vec::new();
     loop {
-        let group: Vec<Piece> = pieces.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
+        let group: Vec<Piece> = pieces.by_ref().take(decoders.len()).collect::<Result<_, _>>()?;
         let mut parts: Vec<Part<'_>> = group.iter().zip(&mut decoders).map(Part::new).collect();
         let learned = found.len();
         engine.learn_beside(std::mem::take(&mut found), &mut parts, |part, dictionary| {

@@ -18,9 +18,12 @@ fn known(recorded: Recorded) -> (Timestamp, Timestamp) {
     (recorded.at.unwrap_or(Timestamp::MIN), recorded.withdrawn_at.unwrap_or(Timestamp::MAX))
 }
 
+/// From here everything that was not taken back is known.
+const LAST: Timestamp = Timestamp(i64::MAX - 1);
+
 impl Context {
-    /// Adds facts, in any order. What they touch waits in [`Context::take_touches`].
-    /// Needs no dictionary: the draft's ids must be [adopted](Draft::adopt) before.
+    /// Adds facts, in any order; their ids must be [adopted](Draft::adopt) before. What they touch waits in
+    /// [`Context::take_touches`].
     pub(in crate::engine) fn settle(&mut self, draft: Draft) {
         let keys = &mut self.keys;
         let records: Vec<u32> = draft.keys().map(|(hash, key)| keys.intern_hashed(hash, key)).collect();
@@ -51,23 +54,28 @@ impl Context {
 
     fn add_member(&mut self, record: u32, user: u32, value: Member, recorded: Recorded) {
         let (known_from, withdrawn_at) = known(recorded);
-        let patient = value.person.patient;
+        let (patient, department) = (value.person.patient, value.department);
+        let zone = &self.zone;
+        let versions = grown(&mut self.members, user);
         if patient != NONE {
+            let was_here = |member: &Member| member.person.patient == patient && member.department == department;
+            if department != NONE && !versions.known(LAST).any(was_here) {
+                self.population.add(Trait::Department(department), known_from);
+            }
             let staff = self.staff_of.entry(patient).or_default();
             if !staff.contains(&user) {
                 staff.push(user);
-                if value.department != NONE {
-                    self.population.add(Trait::Department(value.department), known_from);
-                }
             }
         }
-        let zone = &self.zone;
-        let versions = grown(&mut self.members, user);
         versions.insert(known_from, withdrawn_at, Member { record, ..value });
         let brief = versions.only().map(|(known_from, member)| Brief::of(member, zone, known_from));
         *grown(&mut self.briefs, user) = brief.unwrap_or_default();
         self.slots.insert(record, Slot::Member(user));
         self.touch_always(known_from, withdrawn_at, Target::User(user));
+        if patient != NONE {
+            // Colleagues who opened this person's own chart.
+            self.touch_always(known_from, withdrawn_at, Target::Patient(patient));
+        }
     }
 
     fn add_chart(&mut self, record: u32, patient: u32, value: Chart, recorded: Recorded) {
@@ -82,9 +90,7 @@ impl Context {
     /// Counts a patient once, and each of their traits once.
     fn count(&mut self, patient: u32, new: &Chart, known_from: Timestamp) {
         let earlier = self.charts.get(patient as usize);
-        let had = |wanted: &dyn Fn(&Chart) -> bool| {
-            earlier.is_some_and(|versions| versions.known(Timestamp::MAX.minus(1)).any(wanted))
-        };
+        let had = |wanted: &dyn Fn(&Chart) -> bool| earlier.is_some_and(|versions| versions.known(LAST).any(wanted));
         if !had(&|_| true) {
             self.population.add_patient(known_from);
         }
@@ -216,6 +222,10 @@ impl Context {
                     self.members[user as usize].withdraw(at);
                     self.briefs[user as usize] = Brief::default();
                     self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::User(user));
+                    let charts = self.members[user as usize].all().map(|member| member.person.patient);
+                    for patient in charts.filter(|&patient| patient != NONE).collect::<Vec<_>>() {
+                        self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::Patient(patient));
+                    }
                 }
                 Slot::Chart(patient) => {
                     self.charts[patient as usize].withdraw(at);

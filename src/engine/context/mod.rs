@@ -103,6 +103,8 @@ pub struct Context {
     zone: Zone,
     /// `[roles]`: patterns of role texts by class.
     classes: BTreeMap<String, Vec<String>>,
+    /// Classes of each role.
+    classes_of: Vec<Vec<String>>,
     /// Users who are, or were, patients under an MRN.
     staff_of: HashMap<u32, Vec<u32>, FxBuildHasher>,
     members: Vec<Versions<Member>>,
@@ -131,6 +133,7 @@ impl Context {
             graces: GraceTable::new(&policy.relationships),
             zone: Zone::named(&policy.timezone).unwrap_or_else(|_| Zone::utc()),
             classes: policy.roles.clone(),
+            classes_of: Vec::new(),
             staff_of: HashMap::default(),
             members: Vec::new(),
             briefs: Vec::new(),
@@ -222,11 +225,17 @@ impl Context {
     /// Whether a role belongs to a class of `[roles]`.
     #[must_use]
     pub fn is_of_class(&self, role: u32, class: &str) -> bool {
-        let patterns = self.classes.get(class);
-        patterns.is_some_and(|patterns| {
-            let text = self.dictionary.roles.text(role);
-            patterns.iter().any(|pattern| roles::matches(text, pattern))
-        })
+        self.classes_of.get(role as usize).is_some_and(|classes| classes.iter().any(|own| own == class))
+    }
+
+    /// Tells the classes of the roles that came since the last call.
+    pub(super) fn classify_roles(&mut self) {
+        for role in self.classes_of.len()..self.dictionary.roles.len() {
+            let text = self.dictionary.roles.text(role as u32);
+            let is_of = |patterns: &Vec<String>| patterns.iter().any(|pattern| roles::matches(text, pattern));
+            let classes = self.classes.iter().filter(|(_, patterns)| is_of(patterns));
+            self.classes_of.push(classes.map(|(class, _)| class.clone()).collect());
+        }
     }
 
     /// Role texts of the staff, in no meaningful order.

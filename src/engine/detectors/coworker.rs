@@ -33,28 +33,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift, of_patients};
+use super::{Detector, entry, lift, of_patients};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Member;
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta = Meta { id: "coworker", group: Group::Tie, since: "0.1.0", source: include_str!("coworker.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     coworker_share: f64,
     max_weight: f64,
     min_weight: f64,
@@ -62,7 +54,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, coworker_share: 0.15, max_weight: 5.5, min_weight: 0.5 }
+        Self { coworker_share: 0.15, max_weight: 5.5, min_weight: 0.5 }
     }
 }
 

@@ -8,7 +8,8 @@
 //! curious.
 //!
 //! ## How it decides
-//! The date of death lies more than `grace` before the local day of the access.
+//! The date of death, as the newest record known by the time of the decision gives it, lies more than
+//! `grace` before the access: a death that is entered late is about the past.
 //!
 //! ## Known false positives
 //! Tumour registry, quality review and release of information without a recorded task.
@@ -29,41 +30,33 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, count};
+use super::{Detector, count, entry};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 use crate::model::span::Span;
 use crate::model::time::DAY;
 
 static META: Meta =
     Meta { id: "deceased_patient", group: Group::Mark, since: "0.1.0", source: include_str!("deceased_patient.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     weight: f64,
     grace: Span,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, weight: 2.0, grace: Span::days(30) }
+        Self { weight: 2.0, grace: Span::days(30) }
     }
 }
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        let died = view.zone.start_of(view.chart?.deceased_on?);
+        let died = view.zone.start_of(view.context.chart(view.access.patient)?.newest(view.now)?.deceased_on?);
         let days = (view.access.at - died) / DAY;
         let is_late = view.access.at > died.plus(self.grace.micros()) && !view.is_own_chart();
         is_late.then_some(Finding { weight: self.weight, numbers: [u32::try_from(days).unwrap_or(u32::MAX), 0] })

@@ -29,32 +29,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Detector;
+use super::{Detector, entry};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
     Meta { id: "decoy_patient", group: Group::Mark, since: "0.1.0", source: include_str!("decoy_patient.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     weight: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, weight: 10.0 }
+        Self { weight: 10.0 }
     }
 }
 

@@ -34,27 +34,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift, of_patients};
+use super::{Detector, entry, lift, of_patients};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta = Meta { id: "household", group: Group::Tie, since: "0.1.0", source: include_str!("household.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     household_share: f64,
     max_weight: f64,
     institution_from: u32,
@@ -62,7 +54,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, household_share: 0.2, max_weight: 6.5, institution_from: 15 }
+        Self { household_share: 0.2, max_weight: 6.5, institution_from: 15 }
     }
 }
 

@@ -15,9 +15,12 @@ mod same_surname;
 mod self_access;
 mod vip_patient;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::enrich::View;
 use super::evidence::{Evidence, Finding};
-use super::registry::Entry;
+use super::registry::{self, Entry, Meta};
 
 /// One reason to look twice at an access.
 pub trait Detector: Send + Sync {
@@ -44,6 +47,14 @@ pub static REGISTRY: &[Entry<dyn Detector>] = &[
     decoy_patient::ENTRY,
     inactive_account::ENTRY,
 ];
+
+/// A detector with settings of type `S`.
+const fn entry<S>(meta: &'static Meta) -> Entry<dyn Detector>
+where
+    S: Detector + Default + Serialize + DeserializeOwned + 'static,
+{
+    Entry { meta, defaults: registry::defaults_of::<S>, read: |settings| Ok(Box::new(registry::read::<S>(settings)?)) }
+}
 
 /// Log-odds of a trait that a share of the looks without a reason go to, when so many of all patients have
 /// it by chance.

@@ -32,27 +32,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift, of_patients};
+use super::{Detector, entry, lift, of_patients};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta = Meta { id: "neighbor", group: Group::Tie, since: "0.1.0", source: include_str!("neighbor.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     neighbor_share: f64,
     farthest: u32,
     max_weight: f64,
@@ -61,7 +53,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, neighbor_share: 0.1, farthest: 40, max_weight: 5.5, min_weight: 0.5 }
+        Self { neighbor_share: 0.1, farthest: 40, max_weight: 5.5, min_weight: 0.5 }
     }
 }
 

@@ -36,10 +36,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Detector;
+use super::{Detector, entry};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta = Meta {
     id: "no_care_relationship",
@@ -48,24 +48,16 @@ static META: Meta = Meta {
     source: include_str!("no_care_relationship.rs"),
 };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     weight: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, weight: 4.5 }
+        Self { weight: 4.5 }
     }
 }
 

@@ -32,29 +32,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift};
+use super::{Detector, entry, lift};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Person;
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
     Meta { id: "related_person", group: Group::Tie, since: "0.1.0", source: include_str!("related_person.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     id_weight: f64,
     phone_weight: f64,
     name_weight: f64,
@@ -62,7 +54,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, id_weight: 7.0, phone_weight: 5.5, name_weight: 5.0 }
+        Self { id_weight: 7.0, phone_weight: 5.5, name_weight: 5.0 }
     }
 }
 

@@ -32,28 +32,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Detector;
+use super::{Detector, entry};
 use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Member;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
     Meta { id: "reporting_line", group: Group::Tie, since: "0.1.0", source: include_str!("reporting_line.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     weight: f64,
     per_level: f64,
     levels: u32,
@@ -61,7 +53,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, weight: 5.0, per_level: 1.5, levels: 3 }
+        Self { weight: 5.0, per_level: 1.5, levels: 3 }
     }
 }
 

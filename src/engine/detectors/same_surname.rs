@@ -36,27 +36,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift, of_patients};
+use super::{Detector, entry, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
     Meta { id: "same_surname", group: Group::Tie, since: "0.1.0", source: include_str!("same_surname.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     relative_share: f64,
     max_weight: f64,
     min_weight: f64,
@@ -64,7 +56,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, relative_share: 0.2, max_weight: 6.0, min_weight: 0.5 }
+        Self { relative_share: 0.2, max_weight: 6.0, min_weight: 0.5 }
     }
 }
 

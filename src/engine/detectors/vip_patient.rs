@@ -32,34 +32,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, lift, of_patients};
+use super::{Detector, entry, lift, of_patients};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
     Meta { id: "vip_patient", group: Group::Mark, since: "0.1.0", source: include_str!("vip_patient.rs") };
 
-pub(super) const ENTRY: Entry<dyn Detector> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Settings>,
-    build: |settings| {
-        let settings: Settings = registry::read(settings)?;
-        Ok(settings.enabled.then(|| Box::new(settings) as Box<dyn Detector>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
-    enabled: bool,
     vip_share: f64,
     max_weight: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { enabled: true, vip_share: 0.1, max_weight: 5.0 }
+        Self { vip_share: 0.1, max_weight: 5.0 }
     }
 }
 

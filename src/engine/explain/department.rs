@@ -11,30 +11,23 @@
 //! ## Tuning
 //! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
 
-use super::{Explanation, Weights};
+use super::{Explanation, Weights, entry};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
 static META: Meta =
     Meta { id: "department", group: Group::Plain, since: "0.1.0", source: include_str!("department.rs") };
 
-pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Department>,
-    build: |settings| {
-        let department: Department = registry::read(settings)?;
-        Ok(department.0.enabled.then(|| Box::new(department) as Box<dyn Explanation>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Explanation> = entry::<Department>(&META);
 
 #[derive(Serialize, Deserialize)]
 struct Department(Weights);
 
 impl Default for Department {
     fn default() -> Self {
-        Self(Weights { enabled: true, weight: -6.0, grace_weight: -2.5 })
+        Self(Weights { weight: -6.0, grace_weight: -2.5 })
     }
 }
 

@@ -16,29 +16,22 @@
 //! ## Tuning
 //! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
 
-use super::{Explanation, Weights};
+use super::{Explanation, Weights, entry};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
 static META: Meta = Meta { id: "direct", group: Group::Plain, since: "0.1.0", source: include_str!("direct.rs") };
 
-pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Direct>,
-    build: |settings| {
-        let direct: Direct = registry::read(settings)?;
-        Ok(direct.0.enabled.then(|| Box::new(direct) as Box<dyn Explanation>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Explanation> = entry::<Direct>(&META);
 
 #[derive(Serialize, Deserialize)]
 struct Direct(Weights);
 
 impl Default for Direct {
     fn default() -> Self {
-        Self(Weights { enabled: true, weight: -8.0, grace_weight: -3.5 })
+        Self(Weights { weight: -8.0, grace_weight: -3.5 })
     }
 }
 

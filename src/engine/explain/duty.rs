@@ -19,30 +19,39 @@
 //! `weight` inside the dates of a task, `grace_weight` in the lead and the tail, `weak_weight` for the role
 //! alone; log-odds, negative. `classes`: roles that explain by themselves.
 
-use super::{Explanation, Weights};
+use super::{Explanation, Weights, entry};
 use crate::engine::enrich::View;
-use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::registry::{Entry, Group, Meta};
 use crate::engine::relations::{Cover, Hit};
+use crate::engine::roles;
 use crate::model::context::RelationshipKind;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 static META: Meta = Meta { id: "duty", group: Group::Plain, since: "0.1.0", source: include_str!("duty.rs") };
 
-pub(super) const ENTRY: Entry<dyn Explanation> = Entry {
-    meta: &META,
-    defaults: registry::defaults_of::<Duty>,
-    build: |settings| {
-        let duty: Duty = registry::read(settings)?;
-        Ok(duty.task.enabled.then(|| Box::new(duty) as Box<dyn Explanation>))
-    },
-};
+pub(super) const ENTRY: Entry<dyn Explanation> = entry::<Duty>(&META);
 
 #[derive(Serialize, Deserialize)]
 struct Duty {
     #[serde(flatten)]
     task: Weights,
     weak_weight: f64,
+    #[serde(deserialize_with = "known_classes")]
     classes: Vec<String>,
+}
+
+/// Reads classes; one that `[roles]` does not have would explain nothing and say nothing.
+fn known_classes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let classes = Vec::<String>::deserialize(deserializer)?;
+    let known = roles::shipped();
+    match classes.iter().find(|class| !known.contains_key(*class)) {
+        None => Ok(classes),
+        Some(class) => {
+            let known: Vec<&str> = known.keys().map(String::as_str).collect();
+            Err(D::Error::custom(format!("classes: [roles] has no \"{class}\", only {}", known.join(", "))))
+        }
+    }
 }
 
 impl Default for Duty {
@@ -56,7 +65,7 @@ impl Default for Duty {
             "information-technology",
         ];
         Self {
-            task: Weights { enabled: true, weight: -6.0, grace_weight: -2.5 },
+            task: Weights { weight: -6.0, grace_weight: -2.5 },
             weak_weight: -2.0,
             classes: classes.map(str::to_owned).to_vec(),
         }

@@ -5,10 +5,11 @@ mod department;
 mod direct;
 mod duty;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::enrich::View;
-use super::registry::Entry;
+use super::registry::{self, Entry, Meta};
 use super::relations::{Cover, Hit};
 
 /// One kind of good reason.
@@ -23,10 +24,17 @@ pub trait Explanation: Send + Sync {
 /// Every explanation, strongest basis first.
 pub static REGISTRY: &[Entry<dyn Explanation>] = &[direct::ENTRY, department::ENTRY, duty::ENTRY];
 
+/// An explanation with settings of type `S`.
+const fn entry<S>(meta: &'static Meta) -> Entry<dyn Explanation>
+where
+    S: Explanation + Default + Serialize + DeserializeOwned + 'static,
+{
+    Entry { meta, defaults: registry::defaults_of::<S>, read: |settings| Ok(Box::new(registry::read::<S>(settings)?)) }
+}
+
 /// Weights of an explanation that rests on a dated record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Weights {
-    enabled: bool,
     /// Between the record's start and its end.
     weight: f64,
     /// In the lead before and the tail after.
