@@ -44,6 +44,7 @@ fn engine(mut section: Section<'_>) -> EngineSettings {
         flag_threshold: section.number("flag_threshold", shipped.flag_threshold, SHARE, is_share),
         allowed_lateness: section.span("allowed_lateness", shipped.allowed_lateness, none),
         settle_window: section.span("settle_window", shipped.settle_window, some),
+        shift_span: section.span("shift_span", shipped.shift_span, none),
         episode_gap: section.span("episode_gap", shipped.episode_gap, some),
         feed_gap: section.span("feed_gap", shipped.feed_gap, some),
     };

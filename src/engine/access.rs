@@ -1,6 +1,6 @@
 //! An access as the engine holds it: one cache line, ids instead of text.
 
-use crate::model::access::{Action, Outcome};
+use crate::model::access::{AccessEvent, Action, Outcome, SearchTextKind};
 use crate::model::time::Timestamp;
 
 use super::dictionary::NONE;
@@ -17,6 +17,71 @@ pub(super) enum Standing {
     Held,
 }
 
+/// What was done, in one byte: the action, and the little of search, purpose and reason that detectors
+/// ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Act(u8);
+
+impl Act {
+    const ACTION: u8 = 0x0F;
+    const BREAKS_GLASS: u8 = 0x20;
+    const GIVES_REASON: u8 = 0x40;
+    const BY_NAME: u8 = 0x80;
+
+    /// Takes what matters from an event; `fits` tells whether a reason for breaking the glass speaks of care.
+    pub(super) fn of(event: &AccessEvent<'_>, fits: impl Fn(&str) -> bool) -> Self {
+        let mark = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
+        let purpose = event.purpose.as_deref().unwrap_or_default();
+        let breaks_glass = event.action == Action::BreakGlass || ["BTG", "ETREAT"].contains(&purpose);
+        let gives_reason = event.break_glass_reason.as_deref().is_some_and(fits);
+        let by_name = event.action == Action::Search && event.search_text_kind == Some(SearchTextKind::Name);
+        Self(
+            event.action as u8
+                | mark(breaks_glass, Self::BREAKS_GLASS)
+                | mark(gives_reason, Self::GIVES_REASON)
+                | mark(by_name, Self::BY_NAME),
+        )
+    }
+
+    /// The byte, to be saved.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads a saved byte.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// The action.
+    #[must_use]
+    pub fn action(self) -> Action {
+        Action::ALL.get(usize::from(self.0 & Self::ACTION)).copied().unwrap_or(Action::Other)
+    }
+
+    /// Whether it is an emergency override, or was done under one.
+    #[must_use]
+    pub const fn breaks_glass(self) -> bool {
+        self.0 & Self::BREAKS_GLASS != 0
+    }
+
+    /// Whether a reason that speaks of care was given for it.
+    #[must_use]
+    pub const fn gives_reason(self) -> bool {
+        self.0 & Self::GIVES_REASON != 0
+    }
+
+    /// Whether it is a search for a name.
+    #[must_use]
+    pub const fn is_name_search(self) -> bool {
+        self.0 & Self::BY_NAME != 0
+    }
+}
+
+const _: () = assert!(Action::ALL.len() <= Act::ACTION as usize);
+
 /// One access: 64 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
@@ -30,13 +95,15 @@ pub struct Access {
     pub user: u32,
     /// [`NONE`] for a log-in or a search without a hit.
     pub patient: u32,
-    /// Where the user was logged in, or [`NONE`].
-    pub department: u32,
     pub(super) event_start: u32,
     pub(super) event_len: u16,
+    /// Where the user was logged in, or `u16::MAX`.
+    pub(super) department: u16,
     /// Part of the chart, or `u16::MAX`.
     pub(super) resource: u16,
-    pub action: Action,
+    /// Two bytes of a hash of the workstation; 0 = the source does not say.
+    pub workstation: u16,
+    pub act: Act,
     pub outcome: Outcome,
     pub(super) standing: Standing,
     /// Basis of the explanation while `standing` is `Explained`.
@@ -53,6 +120,18 @@ impl Access {
     #[must_use]
     pub fn counts(&self) -> bool {
         self.patient != NONE && self.outcome == Outcome::Success
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.act.action()
+    }
+
+    /// The number of the department where the user was logged in, or [`NONE`].
+    #[must_use]
+    pub fn department(&self) -> u32 {
+        if self.department == u16::MAX { NONE } else { u32::from(self.department) }
     }
 
     /// The resource's number in the dictionary.

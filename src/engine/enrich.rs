@@ -1,14 +1,30 @@
 //! An access joined with what is known about it: actor, patient, relationships.
 
+use jiff::ToSpan as _;
+
 use crate::model::time::{Timestamp, Zone};
 
 use super::access::Access;
 use super::context::Context;
 use super::dictionary::NONE;
 use super::feeds::{GapRule, Unknown};
+use super::horizon::Horizon;
 use super::people::{Chart, Member};
 use super::population::Trait;
 use super::relations::{Hits, Query};
+use super::roster::Presence;
+use super::trail::Trail;
+
+/// When and with what knowledge an access is decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'m> {
+    pub now: Timestamp,
+    /// Silence after this is no feed gap.
+    pub input_end: Timestamp,
+    pub context: &'m Context,
+    /// Where people's other accesses stand; `None` = they are not looked at.
+    pub(super) horizon: Option<&'m Horizon>,
+}
 
 /// Everything a detector or an explanation may look at. `now` is the instant from which it looks:
 /// the access as it stood then, and as known by now.
@@ -31,9 +47,11 @@ pub struct View<'v> {
     pub hits: Hits,
     /// Why the absence of a relationship cannot be told, and until when.
     pub unknown: Option<(Unknown, Timestamp)>,
-    /// Whether a personal tie or a mark of the chart is on record; known to explanations, not to those who
-    /// tell it.
-    pub has_tie_or_mark: bool,
+    /// What the person did around the access; forgotten after a while.
+    pub trail: Option<Trail<'v>>,
+    /// Whether a reason fits the patient's care that does not hold because of a name, a mark or an acquaintance;
+    /// known to detectors of absence.
+    pub has_weak_reason: bool,
     /// Whether an explanation holds; known to detectors, not to explanations.
     pub is_explained: bool,
 }
@@ -42,12 +60,12 @@ impl<'v> View<'v> {
     /// Joins an access with the context; `departments` is a scratch list that is filled here.
     pub fn new(
         access: &'v Access,
-        now: Timestamp,
-        context: &'v Context,
+        moment: Moment<'v>,
         zone: &'v Zone,
         gaps: GapRule,
         departments: &'v mut Vec<u32>,
     ) -> Self {
+        let Moment { now, context, .. } = moment;
         let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
         let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
         let newest = context.member(access.user).and_then(|member| member.newest(now));
@@ -71,7 +89,8 @@ impl<'v> View<'v> {
             departments,
             hits,
             unknown,
-            has_tie_or_mark: false,
+            trail: None,
+            has_weak_reason: false,
             is_explained: false,
         }
     }
@@ -111,6 +130,34 @@ impl<'v> View<'v> {
         records.filter(move |(_, member)| member.person.patient == patient)
     }
 
+    /// The departments that had a patient in care at an instant, as known by now.
+    pub fn units_of(&self, patient: u32, at: Timestamp) -> impl Iterator<Item = (u32, u32)> {
+        self.context.ties.of(patient).units(at, self.now, self.context.graces())
+    }
+
+    /// Whether anybody else's record, as known by now, tells of care between two instants.
+    #[must_use]
+    pub fn has_care(&self, from: Timestamp, until: Timestamp) -> bool {
+        self.context.ties.of(self.access.patient).has_care(self.access.user, from, until, self.now)
+    }
+
+    /// Whether the person's role belongs to one of these classes of `[roles]`.
+    #[must_use]
+    pub fn is_of_any_class(&self, classes: &[String]) -> bool {
+        let is_of = |actor: &Member| classes.iter().any(|class| self.context.is_of_class(actor.role, class));
+        self.actor.is_some_and(is_of)
+    }
+
+    /// Whether the roster of that day has the person at work at the access, with a margin around each shift.
+    #[must_use]
+    pub fn presence(&self, margin: i64) -> Presence {
+        let day = self.zone.date(self.access.at);
+        let (from, until) = (self.zone.start_of(day), self.zone.start_of(day.saturating_add(1.day())));
+        self.context.roster(self.access.user).map_or(Presence::Unknown, |roster| {
+            roster.presence(self.access.at, (from, until), self.now, margin)
+        })
+    }
+
     /// Every surname key that the user has or had, as known by now.
     pub fn actor_surnames(&self) -> impl Iterator<Item = u32> {
         let versions = self.context.member(self.access.user).into_iter();
@@ -128,8 +175,8 @@ impl<'v> View<'v> {
 /// The departments that need no roster: where the event and the home department place the user.
 pub(super) fn places(access: &Access, home: Option<u32>, out: &mut Vec<u32>) {
     out.clear();
-    out.push(access.department);
-    if let Some(home) = home.filter(|&home| home != access.department) {
+    out.push(access.department());
+    if let Some(home) = home.filter(|&home| home != access.department()) {
         out.push(home);
     }
 }

@@ -17,7 +17,7 @@ use crate::model::time::Timestamp;
 use super::access::Access;
 use super::context::Context;
 use super::dictionary::{NONE, insert_sparing};
-use super::evidence::{Decision, Evidence, Explained, logistic};
+use super::evidence::{Decision, Evidence, Explained, History, logistic};
 use super::rules::Rules;
 
 /// An access held by an episode.
@@ -118,6 +118,15 @@ impl Episode {
                 None => strongest.push(*evidence),
             }
         }
+        // What speaks for the person counts where it does so for every access.
+        let of_all = |best: &Evidence| {
+            let has_it = |member: &&Member| member.decision.evidence.iter().any(|one| one.detector == best.detector);
+            best.weight >= 0.0 || shown.iter().all(has_it)
+        };
+        strongest.retain(of_all);
+        if !rules.is_about_self(&strongest) {
+            strongest.extend(rules.sum_up(history(&shown, rules)));
+        }
         strongest.sort_by_key(|evidence| evidence.detector);
         let weakest = |best: Explained, next: Explained| if next.weight > best.weight { next } else { best };
         let explanations: Option<Vec<Explained>> = shown.iter().map(|member| member.decision.explained).collect();
@@ -133,7 +142,7 @@ impl Episode {
 
     fn severity(&self, rules: &Rules, context: &Context, score: f64, is_degraded: bool) -> Severity {
         let by_score = rules.severity_of(score);
-        let exported = self.active().any(|member| member.row.action == Action::Export);
+        let exported = self.active().any(|member| member.row.action() == Action::Export);
         let at = self.last_at();
         let chart = context.chart(self.patient).and_then(|chart| chart.in_force(at, at));
         let is_raised = exported || chart.is_some_and(|chart| chart.is_vip || chart.is_restricted);
@@ -178,12 +187,6 @@ impl Episode {
         let incident = self.incident(rules, context, weighed)?;
         let shown = self.shown();
         let rows = || shown.iter().map(|member| &member.row);
-        let is_policy = weighed.strongest.iter().all(|evidence| {
-            matches!(rules.detectors[usize::from(evidence.detector)].meta.id, "self_access" | "no_care_relationship")
-        }) && weighed
-            .strongest
-            .iter()
-            .any(|evidence| rules.detectors[usize::from(evidence.detector)].meta.id == "self_access");
         let resources = rows().map(Access::resource).filter(|&resource| resource != NONE);
         let unit = Unit {
             patient_id: context.dictionary.patients.text(self.patient).to_owned(),
@@ -192,10 +195,10 @@ impl Episode {
             occurred_first: incident.occurred_first,
             occurred_last: incident.occurred_last,
             access_count: incident.access_count,
-            actions: sorted(rows().map(|row| row.action.name())),
+            actions: sorted(rows().map(|row| row.action().name())),
             resources: sorted(resources.map(|resource| context.dictionary.resources.text(resource))),
-            printed_or_exported: rows().any(|row| Unit::takes_out(row.action)),
-            unit_kind: if is_policy { UnitKind::Policy } else { UnitKind::Access },
+            printed_or_exported: rows().any(|row| Unit::takes_out(row.action())),
+            unit_kind: if rules.is_policy(&weighed.strongest) { UnitKind::Policy } else { UnitKind::Access },
         };
         let earliest = |instant: fn(&Access) -> Timestamp| rows().map(instant).filter(|at| at.is_finite()).min();
         Some(IncidentChange {
@@ -209,6 +212,12 @@ impl Episode {
             incident,
         })
     }
+}
+
+/// What accesses are together.
+fn history(shown: &[&Member], rules: &Rules) -> History {
+    let days: BTreeSet<Date> = shown.iter().map(|member| rules.zone.date(member.row.at)).collect();
+    History { accesses: shown.len() as u32, days: days.len() as u32 }
 }
 
 fn contributions(rules: &Rules, weighed: &Weighed) -> Vec<Contribution> {

@@ -1,5 +1,7 @@
 //! What detectors and explanations say about one access.
 
+use serde::{Deserialize, Serialize};
+
 use super::feeds::Unknown;
 use super::relations::Cover;
 use crate::model::time::Timestamp;
@@ -23,22 +25,79 @@ pub struct Finding {
     pub numbers: [u32; 2],
 }
 
+/// What a person's accesses to one chart are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    pub accesses: u32,
+    /// Local days on which they happened.
+    pub days: u32,
+}
+
 /// A record that explains an access.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explained {
     /// Place of the explanation among the rules; the strongest basis comes first.
     pub basis: u8,
     pub cover: Cover,
-    /// Number of the record that it rests on.
+    /// Number of the record that it rests on; without meaning where it rests on [`Deeds`].
     pub record: u32,
     /// Log-odds, zero or negative.
     pub weight: f64,
+}
+
+/// An explanation that rests on what the person did around the access.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deeds {
+    pub explained: Explained,
+    /// Beside what it holds.
+    pub holds: Holds,
+    /// Whether it fits the patient's care.
+    pub fits_care: bool,
+    /// The accesses or patients that it rests on, as their sources name them.
+    pub proof: Box<str>,
+}
+
+/// Beside which other signs an explanation holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holds {
+    Always,
+    /// Not beside a personal tie.
+    NoTie,
+    /// Not beside a personal tie or a mark of the chart.
+    NoTieNoMark,
+    /// Beside no sign at all, acquaintance included.
+    Alone,
+}
+
+/// Signs beside which weaker explanations do not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    pub tie: bool,
+    pub namesake: bool,
+    pub acquaintance: bool,
+    pub mark: bool,
+}
+
+impl Holds {
+    /// Whether an explanation holds beside such signs.
+    #[must_use]
+    pub const fn beside(self, signs: Signs) -> bool {
+        match self {
+            Self::Always => true,
+            Self::NoTie => !(signs.tie || signs.namesake),
+            Self::NoTieNoMark => !(signs.tie || signs.namesake || signs.mark),
+            Self::Alone => !(signs.tie || signs.namesake || signs.acquaintance || signs.mark),
+        }
+    }
+
 }
 
 /// Everything decided about one access at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     pub explained: Option<Explained>,
+    /// What the person's work around the access explains, whether or not something stronger does.
+    pub deeds: Option<Deeds>,
     pub evidence: Vec<Evidence>,
     pub unknown: Option<(Unknown, Timestamp)>,
     /// Whether this access alone reaches the threshold.
@@ -50,6 +109,19 @@ impl Decision {
     #[must_use]
     pub const fn joins(&self) -> bool {
         self.explained.is_none() || self.is_over
+    }
+
+    /// What proves the explanation, where that is what the person did and no record.
+    #[must_use]
+    pub fn proof(&self) -> Option<&Deeds> {
+        self.deeds.as_ref().filter(|deeds| self.explained == Some(deeds.explained))
+    }
+
+    /// Whether an episode must keep the access: because it joins, or because what explains it would be
+    /// forgotten.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.joins() || self.proof().is_some()
     }
 }
 

@@ -121,6 +121,11 @@ impl Horizon {
         self.chain(last, |row| row.previous_of_user)
     }
 
+    /// A user's rows with their event ids, newest first.
+    pub(super) fn accesses_of(&self, user: u32) -> impl Iterator<Item = (&Access, &str)> {
+        self.of_user(user).filter_map(|number| self.find(number))
+    }
+
     fn chain(&self, last: Option<u32>, previous: impl Fn(&Access) -> u32) -> impl Iterator<Item = u32> {
         let held = move |number: u32| self.find(number).map(|_| number);
         let step = move |number: &u32| self.find(*number).map(|(row, _)| previous(row)).and_then(held);

@@ -7,7 +7,8 @@
 use crate::model::access::AccessEvent;
 use crate::model::time::Timestamp;
 
-use super::access::{Access, Rows, Standing};
+use super::access::{Access, Act, Rows, Standing};
+use super::detectors::fits_care;
 use super::dictionary::{Dictionary, FRESH, Interner, NONE, hash_text, numbered, resolved};
 
 /// When a record reached the pipeline, where the source tells.
@@ -91,11 +92,12 @@ impl Intake {
             ingested_at: arrival.ingested_at,
             user: numbered(user_hash, &dictionary.users, &mut self.fresh.users, &event.user_id),
             patient: NONE,
-            department,
             event_start: 0,
             event_len: 0,
+            department: short(department),
             resource: short(resource),
-            action: event.action,
+            workstation: workstation(event),
+            act: Act::of(event, fits_care),
             outcome: event.outcome,
             standing: Standing::Aside,
             basis: 0,
@@ -160,7 +162,7 @@ impl Intake {
             for row in self.shards.iter_mut().flat_map(|rows| rows.rows.iter_mut()) {
                 row.user = resolved(row.user, &users);
                 row.patient = resolved(row.patient, &patients);
-                row.department = resolved(row.department, &departments);
+                row.department = short_resolved(row.department, &departments);
                 row.resource = short_resolved(row.resource, &resources);
             }
         }
@@ -177,22 +179,28 @@ fn number(known: &Interner, fresh: &mut Interner, text: &str) -> u32 {
     numbered(hash_text(text), known, fresh, text)
 }
 
-/// Resources are few; their numbers are kept in 15 bits and a mark.
-fn short(resource: u32) -> u16 {
-    let index = (resource & !FRESH) as u16 & 0x7FFF;
-    match resource {
+/// Two bytes of a hash of where the person sat: enough to tell two places apart.
+fn workstation(event: &AccessEvent<'_>) -> u16 {
+    let place = event.workstation.as_deref().or(event.source_ip.as_deref());
+    place.map_or(0, |place| (hash_text(place) >> 48) as u16 | 1)
+}
+
+/// Departments and resources are few; their numbers are kept in 15 bits and a mark.
+fn short(number: u32) -> u16 {
+    let index = (number & !FRESH) as u16 & 0x7FFF;
+    match number {
         NONE => u16::MAX,
         fresh if fresh & FRESH != 0 => index | 0x8000,
         _ => index,
     }
 }
 
-fn short_resolved(resource: u16, adopted: &[u32]) -> u16 {
-    if resource == u16::MAX || resource & 0x8000 == 0 {
-        return resource;
+fn short_resolved(number: u16, adopted: &[u32]) -> u16 {
+    if number == u16::MAX || number & 0x8000 == 0 {
+        return number;
     }
     adopted
-        .get(usize::from(resource & 0x7FFF))
+        .get(usize::from(number & 0x7FFF))
         .map_or(u16::MAX, |&index| if index < 0x7FFF { index as u16 } else { u16::MAX })
 }
 

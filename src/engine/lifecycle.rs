@@ -80,7 +80,28 @@ impl Episode {
         {
             due = due.min(if until == Timestamp::MAX { now.plus(window) } else { until });
         }
+        due = due.min(self.next_look(now, rules));
         if due <= now { now.plus(1) } else { due }
+    }
+
+    /// When what the person did around an access has to be looked at again: when their shift is over, and
+    /// once more before it is forgotten. Looks are at full hours, so that the accesses of one sitting are looked
+    /// at together. An explained access that nobody has heard of is let go of when it cannot change any more.
+    fn next_look(&self, now: Timestamp, rules: &Rules) -> Timestamp {
+        let engine = &rules.engine;
+        if !self.is_current && self.case.is_none() {
+            return Timestamp::MAX;
+        }
+        let looks = self.members.iter().flat_map(|member| {
+            let is_released = self.case.is_none() && !member.decision.joins();
+            let over = member.row.at.plus(engine.settle_window.micros()).plus(1);
+            [
+                hour_from(member.row.at.plus(engine.trail())),
+                hour_by(member.row.at.plus(engine.trail_lasts())),
+                if is_released { over } else { Timestamp::MAX },
+            ]
+        });
+        looks.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
     }
 
     fn open(&mut self, world: World<'_>) {
@@ -177,6 +198,17 @@ impl Episode {
         case.handed_at = Some(now);
         self.change(world.rules, world.context, weighed, reason, now)
     }
+}
+
+/// The full hour at or after an instant.
+fn hour_from(at: Timestamp) -> Timestamp {
+    let hour = hour_by(at);
+    if hour == at { at } else { Timestamp(hour.0.saturating_add(HOUR)) }
+}
+
+/// The full hour at or before an instant.
+fn hour_by(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.div_euclid(HOUR).saturating_mul(HOUR))
 }
 
 /// The first instant of the next full hour; `MIN` where nothing came before.

@@ -37,6 +37,7 @@ mod shard;
 mod sieve;
 mod slots;
 pub mod snapshot;
+pub mod trail;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};

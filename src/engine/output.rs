@@ -11,7 +11,7 @@ use super::access::{Access, Standing};
 use super::context::Touch;
 use super::dictionary::NONE;
 use super::episode::Episode;
-use super::evidence::Explained;
+use super::evidence::Decision;
 use super::shard::World;
 use crate::model::access::Outcome;
 
@@ -120,7 +120,7 @@ impl Output {
             }
             if world.report.verdicts {
                 let kind = verdict(episode, member.decision.explained.is_some(), member.decision.joins());
-                self.push_verdict(&member.row, &member.event_id, kind, member.decision.explained, world);
+                self.push_verdict(&member.row, &member.event_id, kind, &member.decision, world);
             }
         }
     }
@@ -134,8 +134,8 @@ impl Output {
         world: World<'_>,
         scratch: &mut Vec<u32>,
     ) {
-        let decision = world.rules.decide(row, now, world.input_end, world.context, scratch);
-        self.push_verdict(row, event_id, VerdictKind::Explained, decision.explained, world);
+        let decision = world.rules.decide(row, world.at(now, None), None, scratch);
+        self.push_verdict(row, event_id, VerdictKind::Explained, &decision, world);
     }
 
     fn push_verdict(
@@ -143,9 +143,12 @@ impl Output {
         row: &Access,
         event_id: &str,
         kind: VerdictKind,
-        explained: Option<Explained>,
+        decision: &Decision,
         world: World<'_>,
     ) {
+        let explained = decision.explained;
+        let proof = decision.proof().map(|deeds| deeds.proof.clone());
+        let record = || explained.map(|explained| world.context.record_id(explained.record).into());
         let (user, patient) = names(row.user, row.patient, world);
         self.verdicts.push(Verdict {
             event_id: event_id.into(),
@@ -154,7 +157,7 @@ impl Output {
             patient_id: patient.into(),
             kind,
             basis: explained.map(|explained| world.rules.explanations[usize::from(explained.basis)].meta.id),
-            record_id: explained.map(|explained| world.context.record_id(explained.record).into()),
+            record_id: proof.or_else(record),
         });
     }
 }

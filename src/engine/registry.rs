@@ -4,18 +4,33 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// How a detector's evidence goes together with that of others.
+/// What evidence or an explanation rests on, and so how it goes together with that of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Stands by itself.
     Plain,
-    /// A personal tie between the two people. Several signs of one tie are not independent: the strongest
-    /// counts in full, further ones in part. Weak explanations do not hold beside one.
+    /// A personal tie between the two people: family, household, contact. Several signs of one tie are not
+    /// independent: the strongest counts in full, further ones in part. No weak explanation holds beside one.
     Tie,
-    /// A mark of the chart that asks for more care. Weak explanations do not hold beside one.
+    /// The same name: a personal tie, or chance. Like a tie, but a weak reason leaves a doubt beside it.
+    Namesake,
+    /// A tie of work or place: colleague, neighbour. Like a personal one, but the work of a shift explains
+    /// beside it.
+    Acquaintance,
+    /// A mark of the chart that asks for more care. A role alone does not explain beside one.
     Mark,
+    /// What the person did around the access. It stands as it was found when that is forgotten.
+    Behaviour,
     /// That nothing explains the access; looked at last.
     Absence,
+}
+
+impl Group {
+    /// Whether it tells that the two people know each other.
+    #[must_use]
+    pub const fn is_tie(self) -> bool {
+        matches!(self, Self::Tie | Self::Namesake | Self::Acquaintance)
+    }
 }
 
 /// Identity and page of a detector or an explanation.

@@ -94,6 +94,8 @@ pub struct Hits {
     pub direct: Option<Hit>,
     /// Names one of the user's departments, for care.
     pub department: Option<Hit>,
+    /// An order, a consult or a referral names one of the user's departments.
+    pub service: Option<Hit>,
     /// A task (billing, release of information, quality review) that names the user or a department.
     pub task: Option<Hit>,
     /// Someone else's record shows the patient in care here at that moment.
@@ -105,6 +107,7 @@ pub struct Hits {
 pub(super) enum Basis {
     Direct,
     Department,
+    Service,
 }
 
 /// Whose access is looked up.
@@ -255,7 +258,7 @@ fn place_in(chunks: &mut Vec<Vec<Tie>>, list: &[Tie], room: u32) -> Place {
 #[derive(Clone, Copy, Debug)]
 pub struct TieList<'t>(&'t [Tie]);
 
-impl TieList<'_> {
+impl<'t> TieList<'t> {
     /// Which basis, if any, covers the access inside its dates: what [`TieList::search`] says, found with
     /// fewer steps, since most relationships of a patient name somebody else.
     pub(super) fn inside(self, query: &Query<'_>, graces: &GraceTable) -> Option<Basis> {
@@ -275,9 +278,31 @@ impl TieList<'_> {
             if names_user {
                 return Some(Basis::Direct);
             }
-            best = Some(Basis::Department);
+            if !tie.kind.is_service() {
+                best = Some(Basis::Department);
+            } else if best.is_none() {
+                best = Some(Basis::Service);
+            }
         }
         best
+    }
+
+    /// The departments that have the patient in care at an instant, each with the record that says so.
+    pub(super) fn units(self, at: Timestamp, now: Timestamp, graces: &'t GraceTable) -> impl Iterator<Item = (u32, u32)> + use<'t> {
+        let in_care = move |tie: &&Tie| {
+            let is_unit = tie.holder & DEPARTMENT != 0 && !tie.kind.is_task() && !tie.kind.is_service();
+            is_unit && tie.is_known(now) && graces.cover(tie, at).is_some()
+        };
+        self.0.iter().filter(in_care).map(|tie| (tie.holder & !DEPARTMENT, tie.record))
+    }
+
+    /// Whether a record known by now, not made by the looker, tells of care that touches the time between two
+    /// instants.
+    pub(super) fn has_care(self, looker: u32, from: Timestamp, until: Timestamp, now: Timestamp) -> bool {
+        self.0.iter().rev().any(|tie| {
+            let is_near = tie.starts <= until && from <= tie.ends;
+            is_near && !tie.kind.is_task() && tie.author != looker && tie.is_known(now)
+        })
     }
 
     /// The best relationship of each basis. A record that only the looker wrote, after the look, counts
@@ -310,6 +335,7 @@ impl TieList<'_> {
         if hits.supported {
             hits.direct = better(hits.direct, self_made.direct);
             hits.department = better(hits.department, self_made.department);
+            hits.service = better(hits.service, self_made.service);
         }
         hits
     }
@@ -318,14 +344,16 @@ impl TieList<'_> {
 impl Hits {
     fn inside(&self) -> Option<Basis> {
         let is_inside = |hit: Option<Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside);
-        let department = || is_inside(self.department).then_some(Basis::Department);
-        is_inside(self.direct).then_some(Basis::Direct).or_else(department)
+        let bases =
+            [(self.direct, Basis::Direct), (self.department, Basis::Department), (self.service, Basis::Service)];
+        bases.into_iter().find(|(hit, _)| is_inside(*hit)).map(|(_, basis)| basis)
     }
 
     fn note(&mut self, hit: Hit, names_user: bool) {
         let slot = match (hit.kind.is_task(), names_user) {
             (true, _) => &mut self.task,
             (false, true) => &mut self.direct,
+            (false, false) if hit.kind.is_service() => &mut self.service,
             (false, false) => &mut self.department,
         };
         *slot = better(*slot, Some(hit));

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 /// The longest pattern that must be a whole word.
 const WHOLE_WORD: usize = 3;
 
@@ -51,6 +54,19 @@ pub fn shipped() -> BTreeMap<String, Vec<String>> {
         .iter()
         .map(|(class, patterns)| ((*class).to_owned(), patterns.iter().map(|p| (*p).to_owned()).collect()))
         .collect()
+}
+
+/// Reads classes; one that `[roles]` does not have would explain nothing and say nothing.
+pub(super) fn known_classes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let classes = Vec::<String>::deserialize(deserializer)?;
+    let known = shipped();
+    match classes.iter().find(|class| !known.contains_key(*class)) {
+        None => Ok(classes),
+        Some(class) => {
+            let known: Vec<&str> = known.keys().map(String::as_str).collect();
+            Err(D::Error::custom(format!("classes: [roles] has no \"{class}\", only {}", known.join(", "))))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,28 @@ impl Roster {
         self.turns.iter_mut().filter(move |turn| turn.record == record)
     }
 
+    /// Whether the roster known by `now` has the person at work at `at`, a margin around each shift included;
+    /// `day` are the bounds of its local day.
+    #[must_use]
+    pub fn presence(&self, at: Timestamp, day: (Timestamp, Timestamp), now: Timestamp, margin: i64) -> Presence {
+        let mut presence = Presence::Unknown;
+        let last = self.turns.partition_point(|turn| turn.starts.minus(margin) < day.1);
+        for turn in self.turns[..last].iter().rev() {
+            if turn.starts.plus(self.longest + margin) < day.0 {
+                break;
+            }
+            let is_known = turn.known_from <= now && now < turn.known_to;
+            if !is_known || turn.ends.plus(margin) < day.0 {
+                continue;
+            }
+            if turn.starts.minus(margin) <= at && at <= turn.ends.plus(margin) {
+                return Presence::On;
+            }
+            presence = Presence::Off;
+        }
+        presence
+    }
+
     /// Writes the departments where the roster known by `now` places the person at `at`.
     pub fn departments(&self, at: Timestamp, now: Timestamp, out: &mut Vec<u32>) {
         let margin = MARGIN.micros();
@@ -51,6 +73,16 @@ impl Roster {
             }
         }
     }
+}
+
+/// Whether somebody is rostered at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    On,
+    /// There is a roster for that day, and it does not cover the instant.
+    Off,
+    /// There is no roster for that day.
+    Unknown,
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use crate::model::time::{Timestamp, Zone};
 use super::access::Access;
 use super::context::{self, Context};
 use super::detectors::{self, Detector};
-use super::enrich::{self, View};
-use super::evidence::{Decision, Evidence, Explained, logistic, rounded};
-use super::explain::{self, Explanation};
+use super::enrich::{self, Moment, View};
+use super::evidence::{Decision, Deeds, Evidence, Explained, History, Signs, logistic, rounded};
+use super::explain::{self, Claim, Explanation};
 use super::feeds::GapRule;
 use super::registry::{self, Entry, Group, Meta};
 use super::relations::{Basis, Query};
 use super::settings::{EngineSettings, Policy, SeveritySettings};
+use super::trail::Trail;
 
 /// A built detector or explanation with its identity.
 pub struct Rule<T: ?Sized> {
@@ -27,9 +28,10 @@ pub struct Rules {
     pub zone: Zone,
     pub detectors: Vec<Rule<dyn Detector>>,
     pub explanations: Vec<Rule<dyn Explanation>>,
-    /// Places of the two explanations that may end an access early.
+    /// Places of the explanations that may end an access early.
     direct: Option<u8>,
     department: Option<u8>,
+    service: Option<u8>,
 }
 
 impl Rules {
@@ -43,7 +45,7 @@ impl Rules {
         let explanations = build(explain::REGISTRY, "explanations", &policy.explanations, &mut errors);
         let zone = Zone::named(&policy.timezone).map_err(|error| errors.push(error)).ok();
         let place = |id: &str| explanations.iter().position(|rule| rule.meta.id == id).map(|place| place as u8);
-        let (direct, department) = (place("direct"), place("department"));
+        let (direct, department, service) = (place("direct"), place("department"), place("service"));
         match zone {
             Some(zone) if errors.is_empty() => Ok(Self {
                 engine: policy.engine.clone(),
@@ -53,6 +55,7 @@ impl Rules {
                 explanations,
                 direct,
                 department,
+                service,
             }),
             _ => Err(errors),
         }
@@ -77,43 +80,89 @@ impl Rules {
         match context.ties.of(access.patient).inside(&query, context.graces())? {
             Basis::Direct => self.direct,
             Basis::Department => self.department,
+            Basis::Service => self.service,
         }
     }
 
-    /// Decides an access with everything known by `now`.
+    /// Decides an access with everything known at a moment. What the person did around it is taken from the
+    /// `earlier` decision once that is forgotten.
     pub fn decide(
         &self,
         access: &Access,
-        now: Timestamp,
-        input_end: Timestamp,
-        context: &Context,
+        moment: Moment<'_>,
+        earlier: Option<&Decision>,
         scratch: &mut Vec<u32>,
     ) -> Decision {
         let gaps = GapRule {
             feed_gap: self.engine.feed_gap.micros(),
-            input_end,
+            input_end: moment.input_end,
             settle_window: self.engine.settle_window.micros(),
         };
-        let mut view = View::new(access, now, context, &self.zone, gaps, scratch);
-        let mut evidence = self.look(&view, |group| group != Group::Absence);
-        view.has_tie_or_mark = evidence.iter().any(|one| matches!(self.group(one), Group::Tie | Group::Mark));
-        let explained = self.explain(&view);
+        let mut view = View::new(access, moment, &self.zone, gaps, scratch);
+        view.trail = self.trail(access, moment);
+        let mut evidence = self.look(&view, earlier, |group| group != Group::Absence);
+        let has = |is_wanted: fn(Group) -> bool| evidence.iter().any(|one| is_wanted(self.group(one)));
+        let signs = Signs {
+            tie: has(|group| group == Group::Tie),
+            namesake: has(|group| group == Group::Namesake),
+            acquaintance: has(|group| group == Group::Acquaintance),
+            mark: has(|group| group == Group::Mark),
+        };
+        let deeds = match view.trail {
+            Some(_) => self.deeds(&view),
+            None => earlier.and_then(|earlier| earlier.deeds.clone()),
+        };
+        let explained = self.explain(&view, signs, deeds.as_ref());
         view.is_explained = explained.is_some();
-        evidence.extend(self.look(&view, |group| group == Group::Absence));
+        let fits_care = deeds.as_ref().is_some_and(|deeds| deeds.fits_care)
+            || self.claims(&view, false).any(|(_, claim)| claim.fits_care);
+        view.has_weak_reason = fits_care && !signs.tie;
+        evidence.extend(self.look(&view, earlier, |group| group == Group::Absence));
         evidence.sort_by_key(|one| one.detector);
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
-        Decision { explained, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+        Decision { explained, deeds, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+    }
+
+    /// What the person did around an access, as long as all of it is there.
+    fn trail<'m>(&self, access: &Access, moment: Moment<'m>) -> Option<Trail<'m>> {
+        let is_there = moment.now <= access.at.plus(self.engine.trail_lasts());
+        let horizon = moment.horizon.filter(|_| is_there)?;
+        Some(Trail::new(horizon, access.user, access.at, self.engine.trail()))
     }
 
     /// What the detectors of some groups say.
-    fn look(&self, view: &View<'_>, is_wanted: impl Fn(Group) -> bool) -> Vec<Evidence> {
+    fn look(&self, view: &View<'_>, earlier: Option<&Decision>, is_wanted: impl Fn(Group) -> bool) -> Vec<Evidence> {
         let detectors = self.detectors.iter().enumerate().filter(|(_, detector)| is_wanted(detector.meta.group));
         let evidence = detectors.filter_map(|(place, detector)| {
+            let detector_number = place as u8;
+            if detector.meta.group == Group::Behaviour && view.trail.is_none() {
+                return earlier?.evidence.iter().find(|one| one.detector == detector_number).copied();
+            }
             let finding = detector.rule.look(view)?;
-            Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
+            Some(Evidence { detector: detector_number, weight: rounded(finding.weight), numbers: finding.numbers })
         });
         evidence.collect()
+    }
+
+    /// What the detectors say of accesses together.
+    pub(super) fn sum_up(&self, history: History) -> Vec<Evidence> {
+        let found = self.detectors.iter().enumerate().filter_map(|(place, detector)| {
+            let finding = detector.rule.sum_up(&history)?;
+            Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
+        });
+        found.collect()
+    }
+
+    /// Whether the evidence tells that the chart is the person's own.
+    pub(super) fn is_about_self(&self, evidence: &[Evidence]) -> bool {
+        evidence.iter().any(|one| self.detectors[usize::from(one.detector)].meta.id == "self_access")
+    }
+
+    /// Whether the chart is the person's own and nothing else links them: a matter of house rules.
+    pub(super) fn is_policy(&self, evidence: &[Evidence]) -> bool {
+        let links = evidence.iter().filter(|one| self.group(one).is_tie() || self.group(one) == Group::Mark);
+        self.is_about_self(evidence) && links.count() == 1
     }
 
     fn group(&self, evidence: &Evidence) -> Group {
@@ -123,10 +172,10 @@ impl Rules {
     /// Evidence as it counts together: several signs of one personal tie are not independent, so only the
     /// strongest counts in full.
     pub(super) fn lessened(&self, evidence: &[Evidence]) -> Vec<Evidence> {
-        let ties = evidence.iter().filter(|one| self.group(one) == Group::Tie);
+        let ties = evidence.iter().filter(|one| self.group(one).is_tie());
         let strongest = ties.max_by(|one, other| one.weight.total_cmp(&other.weight)).map(|one| one.detector);
         let counted = |one: &Evidence| {
-            let is_further = self.group(one) == Group::Tie && Some(one.detector) != strongest;
+            let is_further = self.group(one).is_tie() && Some(one.detector) != strongest;
             let weight = if is_further { rounded(one.weight * self.engine.further_ties) } else { one.weight };
             Evidence { weight, ..*one }
         };
@@ -139,13 +188,26 @@ impl Rules {
         weights.fold(self.engine.prior, |sum, weight| sum + weight)
     }
 
-    /// The strongest explanation: inside its dates before grace, then in the order of the registry.
-    fn explain(&self, view: &View<'_>) -> Option<Explained> {
-        let found = self.explanations.iter().enumerate().filter_map(|(place, explanation)| {
-            let (hit, weight) = explanation.rule.explain(view)?;
-            Some(Explained { basis: place as u8, cover: hit.cover, record: hit.record, weight: rounded(weight) })
-        });
+    /// The strongest explanation that holds beside the signs: inside its dates before grace, then in the order of
+    /// the registry.
+    fn explain(&self, view: &View<'_>, signs: Signs, deeds: Option<&Deeds>) -> Option<Explained> {
+        let records = self.claims(view, false).filter(|(_, claim)| claim.holds.beside(signs));
+        let deeds = deeds.filter(|deeds| deeds.holds.beside(signs)).map(|deeds| deeds.explained);
+        let found = records.map(|(basis, claim)| claim.explained(basis)).chain(deeds);
         found.reduce(|best, next| if next.cover > best.cover { next } else { best })
+    }
+
+    /// The strongest explanation that rests on what the person did.
+    fn deeds(&self, view: &View<'_>) -> Option<Deeds> {
+        let (basis, claim) = self.claims(view, true).next()?;
+        Some(Deeds { explained: claim.explained(basis), holds: claim.holds, fits_care: claim.fits_care, proof: claim.proof })
+    }
+
+    /// What the explanations say, with their places: those that rest on what the person did, or the others.
+    fn claims<'v>(&'v self, view: &'v View<'_>, of_deeds: bool) -> impl Iterator<Item = (u8, Claim)> {
+        let rules = self.explanations.iter().enumerate();
+        let wanted = rules.filter(move |(_, rule)| (rule.meta.group == Group::Behaviour) == of_deeds);
+        wanted.filter_map(|(place, rule)| Some((place as u8, rule.rule.explain(view)?)))
     }
 
     /// The severity of a score before anything raises or caps it.

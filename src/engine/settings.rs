@@ -21,6 +21,8 @@ pub struct EngineSettings {
     pub allowed_lateness: Span,
     /// How long an unexplained access waits for late documentation.
     pub settle_window: Span,
+    /// How far around an access a person's other accesses are looked at; half the settle window at most.
+    pub shift_span: Span,
     /// An episode ends after this long without a flagged access.
     pub episode_gap: Span,
     /// A unit's context feed that is silent for less than this is never called a gap.
@@ -35,9 +37,25 @@ impl Default for EngineSettings {
             flag_threshold: 0.9,
             allowed_lateness: Span::minutes(5),
             settle_window: Span::hours(72),
+            shift_span: Span::hours(12),
             episode_gap: Span::days(30),
             feed_gap: Span::hours(6),
         }
+    }
+}
+
+impl EngineSettings {
+    /// Microseconds around an access within which a person's other accesses are looked at: the horizon holds
+    /// them for a while after the later ones came.
+    #[must_use]
+    pub fn trail(&self) -> i64 {
+        self.shift_span.micros().min(self.settle_window.micros() / 2)
+    }
+
+    /// How long after an access what the person did around it is still looked at.
+    #[must_use]
+    pub fn trail_lasts(&self) -> i64 {
+        self.settle_window.micros() - self.trail()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
+use super::enrich::Moment;
 use super::episode::{Episode, Member};
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
@@ -33,6 +34,13 @@ pub(super) struct World<'w> {
     /// Silence after this is no feed gap.
     pub(super) input_end: Timestamp,
     pub(super) report: Report,
+}
+
+impl<'w> World<'w> {
+    /// What is known at an instant; with the accesses of `horizon`.
+    pub(super) fn at(&self, now: Timestamp, horizon: Option<&'w Horizon>) -> Moment<'w> {
+        Moment { now, input_end: self.input_end, context: self.context, horizon }
+    }
 }
 
 /// The state of one shard.
@@ -167,11 +175,12 @@ impl Shard {
     /// Decides a row of the horizon that no episode holds, with the full look.
     fn judge(&mut self, number: u32, world: World<'_>) {
         let Some((row, event_id)) = self.horizon.find(number) else { return };
-        let decision = world.rules.decide(row, self.clock, world.input_end, world.context, &mut self.scratch);
-        let (row, joins) = (*row, decision.joins());
-        let member = joins.then(|| Member { row, event_id: event_id.into(), decision: decision.clone(), number });
+        let moment = world.at(self.clock, Some(&self.horizon));
+        let decision = world.rules.decide(row, moment, None, &mut self.scratch);
+        let (row, is_kept) = (*row, decision.is_kept());
+        let member = is_kept.then(|| Member { row, event_id: event_id.into(), decision: decision.clone(), number });
         if let Some(row) = self.horizon.find_mut(number) {
-            row.standing = if joins { Standing::Held } else { Standing::Explained };
+            row.standing = if is_kept { Standing::Held } else { Standing::Explained };
             row.basis = decision.explained.map_or(0, |explained| explained.basis);
         }
         if let Some(member) = member {
@@ -238,11 +247,7 @@ impl Shard {
             return;
         }
         if let Some(episode) = self.episodes[place as usize].take() {
-            self.out.report(&episode, world);
-            self.retired.add_episode(&episode);
-            if world.report.slots {
-                slot_episode(&mut self.slots, &episode);
-            }
+            self.let_go(&episode, world);
             forget(&mut self.by_patient, episode.patient, place);
             forget(&mut self.by_user, episode.user, place);
         }
@@ -312,23 +317,42 @@ impl Shard {
     pub(super) fn redecide(&mut self, place: u32, from: Timestamp, until: Timestamp, world: World<'_>) {
         let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
         for member in episode.members.iter_mut().filter(|member| from <= member.row.at && member.row.at <= until) {
-            member.decision =
-                world.rules.decide(&member.row, self.clock, world.input_end, world.context, &mut self.scratch);
+            let moment = world.at(self.clock, Some(&self.horizon));
+            member.decision = world.rules.decide(&member.row, moment, Some(&member.decision), &mut self.scratch);
         }
         if episode.case.is_none() {
-            // Explained before anybody heard of it: the access goes back to the horizon, while that lasts.
-            let oldest = self.clock.minus(world.rules.engine.settle_window.micros());
-            let horizon = &mut self.horizon;
-            episode.members.retain(|member| {
-                let leaves = !member.decision.joins() && oldest <= member.row.at;
-                if let Some(row) = horizon.find_mut(member.number).filter(|_| leaves) {
-                    row.standing = Standing::Explained;
-                    row.basis = member.decision.explained.map_or(0, |explained| explained.basis);
-                }
-                !leaves
-            });
+            self.release(place, world);
         }
         self.assess(place, world);
+    }
+
+    /// Lets explained accesses of an episode go that nobody has heard of: back to the horizon while that lasts
+    /// and a record explains them, else for good, once it is over.
+    fn release(&mut self, place: u32, world: World<'_>) {
+        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
+        let oldest = self.clock.minus(world.rules.engine.settle_window.micros());
+        let horizon = &mut self.horizon;
+        let mut gone = Episode::new(episode.user, episode.patient);
+        for member in std::mem::take(&mut episode.members) {
+            if member.decision.joins() || oldest <= member.row.at && member.decision.is_kept() {
+                episode.members.push(member);
+            } else if oldest > member.row.at {
+                gone.members.push(member);
+            } else if let Some(row) = horizon.find_mut(member.number) {
+                row.standing = Standing::Explained;
+                row.basis = member.decision.explained.map_or(0, |explained| explained.basis);
+            }
+        }
+        self.let_go(&gone, world);
+    }
+
+    /// Reports and counts accesses that can change no more.
+    fn let_go(&mut self, gone: &Episode, world: World<'_>) {
+        self.out.report(gone, world);
+        self.retired.add_episode(gone);
+        if world.report.slots {
+            slot_episode(&mut self.slots, gone);
+        }
     }
 
     /// Weighs an episode and moves its incident on.

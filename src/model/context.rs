@@ -132,6 +132,12 @@ impl RelationshipKind {
     pub const fn is_task(self) -> bool {
         matches!(self, Self::Billing | Self::ReleaseOfInformation | Self::QualityReview)
     }
+
+    /// What is asked of a department that does not have the patient in its beds or rooms.
+    #[must_use]
+    pub const fn is_service(self) -> bool {
+        matches!(self, Self::Order | Self::Consult | Self::Referral)
+    }
 }
 
 /// Who a relationship names.

@@ -20,6 +20,12 @@ impl Span {
         Self(count * HOUR)
     }
 
+    /// So many seconds.
+    #[must_use]
+    pub const fn seconds(count: i64) -> Self {
+        Self(count * SECOND)
+    }
+
     /// So many minutes.
     #[must_use]
     pub const fn minutes(count: i64) -> Self {

@@ -1,14 +1,21 @@
 //! The detectors. Adding one: its file here, its case page in `tests/cases/`, a line below, and its
 //! block in `config/`.
 
+mod break_glass_unsupported;
+mod brief_look;
+mod concurrent_workstations;
 mod coworker;
 mod deceased_patient;
 mod decoy_patient;
+mod dormant_record;
 mod household;
 mod inactive_account;
+mod name_search_then_open;
 mod neighbor;
 mod no_care_relationship;
+mod off_shift;
 mod related_person;
+mod repeat_interest;
 mod reporting_line;
 mod restricted_record;
 mod same_surname;
@@ -19,13 +26,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::enrich::View;
-use super::evidence::{Evidence, Finding};
+use super::evidence::{Evidence, Finding, History};
 use super::registry::{self, Entry, Meta};
+
+pub(super) use break_glass_unsupported::fits_care;
 
 /// One reason to look twice at an access.
 pub trait Detector: Send + Sync {
     /// Looks at one access. Must depend on nothing but the view.
     fn look(&self, view: &View<'_>) -> Option<Finding>;
+
+    /// Looks at the accesses of an incident together.
+    fn sum_up(&self, _: &History) -> Option<Finding> {
+        None
+    }
 
     /// One sentence in plain words about evidence that it gave; free of names, addresses and phones.
     fn reason(&self, evidence: &Evidence) -> String;
@@ -46,6 +60,13 @@ pub static REGISTRY: &[Entry<dyn Detector>] = &[
     deceased_patient::ENTRY,
     decoy_patient::ENTRY,
     inactive_account::ENTRY,
+    dormant_record::ENTRY,
+    break_glass_unsupported::ENTRY,
+    repeat_interest::ENTRY,
+    name_search_then_open::ENTRY,
+    off_shift::ENTRY,
+    concurrent_workstations::ENTRY,
+    brief_look::ENTRY,
 ];
 
 /// A detector with settings of type `S`.

@@ -10,7 +10,8 @@
 //! The normalised addresses in force at the access agree in postal code and street, and the house
 //! numbers are at most `farthest` apart. The weight is the logarithm of how much more often a look
 //! without a reason goes to a neighbour (`neighbor_share`) than chance would, by the number of patients
-//! in that street, less the logarithm of how many houses lie between.
+//! in that street, and falls with the distance: looks go to houses about `usual_distance` numbers away, while
+//! chance would spread them over the whole `street_length`.
 //!
 //! ## Known false positives
 //! Long streets of a small town, where half of the patients live.
@@ -20,7 +21,7 @@
 //!
 //! ## Tuning
 //! `neighbor_share`: share of looks without a reason that go to a neighbour. `farthest`: largest distance
-//! of house numbers. `max_weight`, `min_weight`: bounds of the computed weight.
+//! of house numbers. `usual_distance`, `street_length`: in house numbers. `max_weight`, `min_weight`: bounds of the computed weight.
 //!
 //! ## Triage runbook
 //! 1. On the day of `occurred_first`, compare the two addresses on a map.
@@ -39,7 +40,7 @@ use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
 use crate::engine::registry::{Entry, Group, Meta};
 
-static META: Meta = Meta { id: "neighbor", group: Group::Tie, since: "0.1.0", source: include_str!("neighbor.rs") };
+static META: Meta = Meta { id: "neighbor", group: Group::Acquaintance, since: "0.1.0", source: include_str!("neighbor.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 
@@ -47,18 +48,24 @@ pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 struct Settings {
     neighbor_share: f64,
     farthest: u32,
+    usual_distance: f64,
+    street_length: f64,
     max_weight: f64,
     min_weight: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { neighbor_share: 0.1, farthest: 40, max_weight: 5.5, min_weight: 0.5 }
+        Self {
+            neighbor_share: 0.1,
+            farthest: 40,
+            usual_distance: 12.0,
+            street_length: 100.0,
+            max_weight: 6.0,
+            min_weight: 0.5,
+        }
     }
 }
-
-/// House numbers that count as next door: the numbers of one side of a street go up by two.
-const NEXT_DOOR: f64 = 2.0;
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
@@ -71,8 +78,8 @@ impl Detector for Settings {
             return None;
         }
         let holders = view.share_of(Trait::Street(theirs.street));
-        let farther = (f64::from(distance) / NEXT_DOOR).max(1.0).ln();
-        let weight = (lift(self.neighbor_share, holders) - farther).min(self.max_weight);
+        let nearer = (self.street_length / self.usual_distance).ln() - f64::from(distance) / self.usual_distance;
+        let weight = (lift(self.neighbor_share, holders) + nearer).min(self.max_weight);
         (weight >= self.min_weight).then_some(Finding { weight, numbers: holders })
     }
 

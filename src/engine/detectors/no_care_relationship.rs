@@ -15,6 +15,10 @@
 //! relationships is silent or was never given, because missing is not absent. It stays silent on the
 //! person's own chart, which `self_access` covers.
 //!
+//! A weak reason (a role, a shift's work) that fits the patient's care, but does not hold because of a shared
+//! name, a mark of the chart or an acquaintance, leaves a doubt: the weight is `doubtful_weight` then. Beside a
+//! personal tie it leaves none.
+//!
 //! ## Known false positives
 //! Consults that are never documented, floats without a schedule, staff whose work is not tied to
 //! treatment and who have no recorded task. On its own it never reaches the threshold.
@@ -23,8 +27,8 @@
 //! A curious look inside one's own unit: the department's relationship explains it.
 //!
 //! ## Tuning
-//! `weight`: log-odds that it adds. With the shipped prior of -7 it needs about 4.7 more from other
-//! detectors. Raise it only where documentation is complete.
+//! `weight`: log-odds that it adds; `doubtful_weight`: beside a weak reason. With the shipped prior of -7 it
+//! needs about 4.5 more from other detectors. Raise it only where documentation is complete.
 //!
 //! ## Triage runbook
 //! 1. In the 72 hours after `occurred_last`, look for an order, a note or a consult by `user_id`.
@@ -53,21 +57,25 @@ pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settings {
     weight: f64,
+    doubtful_weight: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { weight: 4.5 }
+        Self { weight: 4.7, doubtful_weight: 3.0 }
     }
 }
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
         let fires = !view.is_explained && view.unknown.is_none() && !view.is_own_chart();
-        fires.then_some(Finding { weight: self.weight, numbers: [0, 0] })
+        let weight = if view.has_weak_reason { self.doubtful_weight } else { self.weight };
+        fires.then_some(Finding { weight, numbers: [u32::from(view.has_weak_reason), 0] })
     }
 
-    fn reason(&self, _: &Evidence) -> String {
-        "No care relationship: no visit, order, care team, shift or task on record explains the access".to_owned()
+    fn reason(&self, evidence: &Evidence) -> String {
+        let reason = "No care relationship: no visit, order, care team, shift or task on record explains the access";
+        let doubt = if evidence.numbers[0] > 0 { "; a role or a shift may, which is not enough for this chart" } else { "" };
+        format!("{reason}{doubt}")
     }
 }

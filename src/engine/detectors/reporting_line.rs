@@ -40,7 +40,7 @@ use crate::engine::people::Member;
 use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
-    Meta { id: "reporting_line", group: Group::Tie, since: "0.1.0", source: include_str!("reporting_line.rs") };
+    Meta { id: "reporting_line", group: Group::Acquaintance, since: "0.1.0", source: include_str!("reporting_line.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

@@ -43,7 +43,7 @@ use crate::engine::population::Trait;
 use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
-    Meta { id: "same_surname", group: Group::Tie, since: "0.1.0", source: include_str!("same_surname.rs") };
+    Meta { id: "same_surname", group: Group::Namesake, since: "0.1.0", source: include_str!("same_surname.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

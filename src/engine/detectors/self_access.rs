@@ -38,7 +38,7 @@ use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::registry::{Entry, Group, Meta};
 
 static META: Meta =
-    Meta { id: "self_access", group: Group::Mark, since: "0.1.0", source: include_str!("self_access.rs") };
+    Meta { id: "self_access", group: Group::Tie, since: "0.1.0", source: include_str!("self_access.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

@@ -4,17 +4,16 @@
 //! Accesses by people of a unit that has the patient in care.
 //!
 //! ## How it decides
-//! A relationship for care names a department where the person belongs (home department), is rostered
-//! at that hour, or was logged in. It covers the access from `lead` before its start to `tail` after
+//! A visit, stay, appointment or care team names a department where the person belongs (home department),
+//! is rostered at that hour, or was logged in. It covers the access from `lead` before its start to `tail` after
 //! its end (`[relationships.*]`), strongly inside its dates, more weakly in the lead and the tail.
 //!
 //! ## Tuning
 //! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
 
-use super::{Explanation, Weights, entry};
+use super::{Claim, Explanation, Weights, entry};
 use crate::engine::enrich::View;
 use crate::engine::registry::{Entry, Group, Meta};
-use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
 static META: Meta =
@@ -32,7 +31,7 @@ impl Default for Department {
 }
 
 impl Explanation for Department {
-    fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
+    fn explain(&self, view: &View<'_>) -> Option<Claim> {
         view.hits.department.map(|hit| self.0.of(hit))
     }
 

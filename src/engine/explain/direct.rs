@@ -16,10 +16,9 @@
 //! ## Tuning
 //! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.
 
-use super::{Explanation, Weights, entry};
+use super::{Claim, Explanation, Weights, entry};
 use crate::engine::enrich::View;
 use crate::engine::registry::{Entry, Group, Meta};
-use crate::engine::relations::Hit;
 use serde::{Deserialize, Serialize};
 
 static META: Meta = Meta { id: "direct", group: Group::Plain, since: "0.1.0", source: include_str!("direct.rs") };
@@ -36,7 +35,7 @@ impl Default for Direct {
 }
 
 impl Explanation for Direct {
-    fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
+    fn explain(&self, view: &View<'_>) -> Option<Claim> {
         view.hits.direct.map(|hit| self.0.of(hit))
     }
 

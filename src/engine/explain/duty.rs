@@ -10,23 +10,26 @@
 //! `department`, and every detector still looks at the access: a task is no care.
 //!
 //! Without a task, the role alone explains, weakly: when it belongs to one of `classes` (see `[roles]`),
-//! the person is employed, and neither a personal tie nor a mark of the chart is on record.
+//! the person is employed, and neither a tie of the two people nor a mark of the chart is on record. Where one is, and
+//! somebody else's record shows the patient in care, the role leaves a doubt (`no_care_relationship`):
+//! registration meets whoever comes, shortly before the visit is on record.
+//!
+//! Roles of `face_sheet_classes` have no need for the rest of the chart (the minimum necessary, 45 CFR
+//! 164.502(b)): for them only accesses to the parts in `face_sheet` are explained so.
 //!
 //! ## Blind spots
 //! A person of such a role who looks at strangers: the volume of a day is not weighed here.
 //!
 //! ## Tuning
 //! `weight` inside the dates of a task, `grace_weight` in the lead and the tail, `weak_weight` for the role
-//! alone; log-odds, negative. `classes`: roles that explain by themselves.
+//! alone; log-odds, negative. `classes`: roles that explain by themselves. `face_sheet_classes`, `face_sheet`:
+//! roles whose work needs only these parts of a chart.
 
-use super::{Explanation, Weights, entry};
+use super::{Claim, Explanation, Weights, entry, of_any_class};
+use crate::engine::dictionary::NONE;
 use crate::engine::enrich::View;
 use crate::engine::registry::{Entry, Group, Meta};
-use crate::engine::relations::{Cover, Hit};
-use crate::engine::roles;
-use crate::model::context::RelationshipKind;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 static META: Meta = Meta { id: "duty", group: Group::Plain, since: "0.1.0", source: include_str!("duty.rs") };
 
@@ -37,20 +40,24 @@ struct Duty {
     #[serde(flatten)]
     task: Weights,
     weak_weight: f64,
-    #[serde(deserialize_with = "known_classes")]
+    #[serde(deserialize_with = "crate::engine::roles::known_classes")]
     classes: Vec<String>,
+    #[serde(deserialize_with = "crate::engine::roles::known_classes")]
+    face_sheet_classes: Vec<String>,
+    face_sheet: Vec<String>,
 }
 
-/// Reads classes; one that `[roles]` does not have would explain nothing and say nothing.
-fn known_classes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let classes = Vec::<String>::deserialize(deserializer)?;
-    let known = roles::shipped();
-    match classes.iter().find(|class| !known.contains_key(*class)) {
-        None => Ok(classes),
-        Some(class) => {
-            let known: Vec<&str> = known.keys().map(String::as_str).collect();
-            Err(D::Error::custom(format!("classes: [roles] has no \"{class}\", only {}", known.join(", "))))
-        }
+/// Parts of a chart that registration works on.
+const FACE_SHEET: [&str; 7] =
+    ["summary", "demographics", "insurance", "coverage", "appointments", "encounters", "documents"];
+
+impl Duty {
+    /// Whether the access is to a part that is none of the role's work. Sources that do not say are believed.
+    fn is_beyond(&self, view: &View<'_>) -> bool {
+        let resource = view.access.resource();
+        let has_limits = of_any_class(view, &self.face_sheet_classes).is_some();
+        let is_work = |part: &str| self.face_sheet.iter().any(|own| own.eq_ignore_ascii_case(part));
+        has_limits && resource != NONE && !is_work(view.context.dictionary.resources.text(resource))
     }
 }
 
@@ -68,19 +75,19 @@ impl Default for Duty {
             task: Weights { weight: -6.0, grace_weight: -2.5 },
             weak_weight: -2.0,
             classes: classes.map(str::to_owned).to_vec(),
+            face_sheet_classes: vec!["registration".to_owned()],
+            face_sheet: FACE_SHEET.map(str::to_owned).to_vec(),
         }
     }
 }
 
 impl Explanation for Duty {
-    fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)> {
+    fn explain(&self, view: &View<'_>) -> Option<Claim> {
         if let Some(task) = view.hits.task {
             return Some(self.task.of(task));
         }
-        let actor = view.actor.filter(|_| view.is_employed && !view.has_tie_or_mark)?;
-        let is_duty = self.classes.iter().any(|class| view.context.is_of_class(actor.role, class));
-        let hit = Hit { cover: Cover::Grace, kind: RelationshipKind::Other, record: actor.record };
-        is_duty.then_some((hit, self.weak_weight))
+        let actor = of_any_class(view, &self.classes).filter(|_| !self.is_beyond(view))?;
+        Some(Claim::of_role(view, actor, self.weak_weight))
     }
 
     fn reason(&self, weight: f64) -> String {

@@ -1,28 +1,76 @@
 //! The explanations: hand-written, reviewable policies that say which record makes an access a
 //! proper one. Adding one: its file here, a line below, and its block in `config/`.
 
+mod coverage;
 mod department;
 mod direct;
+mod documented;
 mod duty;
+mod service;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::dictionary::NONE;
 use super::enrich::View;
+use super::evidence::{Explained, Holds, rounded};
+use super::people::Member;
 use super::registry::{self, Entry, Meta};
 use super::relations::{Cover, Hit};
 
+/// What an explanation says about one access.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub cover: Cover,
+    /// Number of the record that it rests on; [`NONE`] where it rests on what the person did.
+    pub record: u32,
+    /// Log-odds, zero or negative.
+    pub weight: f64,
+    /// Beside which signs it holds.
+    pub holds: Holds,
+    /// Whether it fits the patient's care: then it leaves a doubt where it does not hold.
+    pub fits_care: bool,
+    /// The accesses or patients that it rests on, where no record is.
+    pub proof: Box<str>,
+}
+
+impl Claim {
+    /// Rests on a record that says so by itself.
+    fn of_record(hit: Hit, weight: f64) -> Self {
+        let Hit { cover, record, .. } = hit;
+        Self { cover, record, weight, holds: Holds::Always, fits_care: true, proof: Box::default() }
+    }
+
+    /// Rests on a role, which only makes it likely.
+    fn of_role(view: &View<'_>, member: &Member, weight: f64) -> Self {
+        let (cover, record, fits_care) = (Cover::Grace, member.record, view.hits.supported);
+        Self { cover, record, weight, holds: Holds::Alone, fits_care, proof: Box::default() }
+    }
+
+    /// Rests on what the person did; `fits_care` where others' records show the patient in care.
+    fn of_deeds(proof: &str, weight: f64, holds: Holds, fits_care: bool) -> Self {
+        Self { cover: Cover::Grace, record: NONE, weight, holds, fits_care, proof: proof.into() }
+    }
+
+    /// As the explanation of an access by the rule at a place.
+    pub(super) fn explained(&self, basis: u8) -> Explained {
+        Explained { basis, cover: self.cover, record: self.record, weight: rounded(self.weight) }
+    }
+}
+
 /// One kind of good reason.
 pub trait Explanation: Send + Sync {
-    /// The record that explains the access, and its log-odds (zero or negative).
-    fn explain(&self, view: &View<'_>) -> Option<(Hit, f64)>;
+    /// What explains the access. Must depend on nothing but the view; only one of the group `Behaviour` may look
+    /// at the view's trail, and only when there is one.
+    fn explain(&self, view: &View<'_>) -> Option<Claim>;
 
     /// One sentence in plain words for an explanation with this weight.
     fn reason(&self, weight: f64) -> String;
 }
 
 /// Every explanation, strongest basis first.
-pub static REGISTRY: &[Entry<dyn Explanation>] = &[direct::ENTRY, department::ENTRY, duty::ENTRY];
+pub static REGISTRY: &[Entry<dyn Explanation>] =
+    &[direct::ENTRY, department::ENTRY, service::ENTRY, duty::ENTRY, coverage::ENTRY, documented::ENTRY];
 
 /// An explanation with settings of type `S`.
 const fn entry<S>(meta: &'static Meta) -> Entry<dyn Explanation>
@@ -30,6 +78,11 @@ where
     S: Explanation + Default + Serialize + DeserializeOwned + 'static,
 {
     Entry { meta, defaults: registry::defaults_of::<S>, read: |settings| Ok(Box::new(registry::read::<S>(settings)?)) }
+}
+
+/// The staff record in force of an employed person whose role belongs to one of these classes.
+fn of_any_class<'v>(view: &View<'v>, classes: &[String]) -> Option<&'v Member> {
+    view.actor.filter(|_| view.is_employed && view.is_of_any_class(classes))
 }
 
 /// Weights of an explanation that rests on a dated record.
@@ -42,8 +95,8 @@ struct Weights {
 }
 
 impl Weights {
-    fn of(&self, hit: Hit) -> (Hit, f64) {
-        (hit, if hit.cover == Cover::Inside { self.weight } else { self.grace_weight })
+    fn of(&self, hit: Hit) -> Claim {
+        Claim::of_record(hit, if hit.cover == Cover::Inside { self.weight } else { self.grace_weight })
     }
 
     fn sentence(&self, weight: f64, what: &str) -> String {

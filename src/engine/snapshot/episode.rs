@@ -5,17 +5,17 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::engine::access::{Access, Standing};
+use crate::engine::access::{Access, Act, Standing};
 use crate::engine::context::Context;
 use crate::engine::dictionary::{Interner, NONE, hash_text};
 use crate::engine::episode::{Case, Episode, Member};
-use crate::engine::evidence::{Decision, Evidence, Explained};
+use crate::engine::evidence::{Decision, Deeds, Evidence, Explained, Holds};
 use crate::engine::feeds::Unknown;
 use crate::engine::intake::shard_of;
 use crate::engine::relations::Cover;
 use crate::engine::rules::Rules;
 use crate::engine::shard::Shard;
-use crate::model::access::{Action, Outcome};
+use crate::model::access::Outcome;
 use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
 
@@ -41,13 +41,19 @@ struct SavedMember {
     instants: [i64; 4],
     department: Option<String>,
     resource: Option<String>,
-    action: u8,
+    /// [`Act`] as a byte.
+    act: u8,
+    workstation: u16,
     is_over: bool,
     evidence: Vec<(String, f64, [u32; 2])>,
-    /// Basis, whether inside its dates, record, weight.
-    explained: Option<(String, bool, String, f64)>,
+    explained: Option<SavedExplained>,
+    /// An explanation that rests on what the person did, beside what it holds, whether it fits care, its proof.
+    deeds: Option<(SavedExplained, Holds, bool, Box<str>)>,
     unknown: Option<(SavedUnknown, i64)>,
 }
+
+/// Basis, whether inside its dates, record, weight.
+type SavedExplained = (String, bool, String, f64);
 
 #[derive(Serialize, Deserialize)]
 enum SavedUnknown {
@@ -85,20 +91,23 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
     let evidence = decision.evidence.iter().map(|evidence| {
         (rules.detectors[usize::from(evidence.detector)].meta.id.to_owned(), evidence.weight, evidence.numbers)
     });
-    let explained = decision.explained.map(|explained| {
+    let save_explained = |explained: Explained| {
         let basis = rules.explanations[usize::from(explained.basis)].meta.id.to_owned();
-        let record = context.record_key(explained.record).to_owned();
-        (basis, explained.cover == Cover::Inside, record, explained.weight)
-    });
+        let record = if explained.record == NONE { "" } else { context.record_key(explained.record) };
+        (basis, explained.cover == Cover::Inside, record.to_owned(), explained.weight)
+    };
+    let deeds = decision.deeds.clone();
     SavedMember {
         event_id: member.event_id.to_string(),
         instants: [row.at.0, row.recorded_at.0, row.available_at.0, row.ingested_at.0],
-        department: text(&context.dictionary.departments, row.department),
+        department: text(&context.dictionary.departments, row.department()),
         resource: text(&context.dictionary.resources, row.resource()),
-        action: row.action as u8,
+        act: row.act.bits(),
+        workstation: row.workstation,
         is_over: decision.is_over,
         evidence: evidence.collect(),
-        explained,
+        explained: decision.explained.map(save_explained),
+        deeds: deeds.map(|deeds| (save_explained(deeds.explained), deeds.holds, deeds.fits_care, deeds.proof)),
         unknown: decision.unknown.map(|(why, until)| (save_unknown(why), until.0)),
     }
 }
@@ -143,11 +152,12 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         ingested_at,
         user,
         patient,
-        department,
         event_start: 0,
         event_len: 0,
+        department: u16::try_from(department).unwrap_or(u16::MAX),
         resource: u16::try_from(resource).unwrap_or(u16::MAX),
-        action: Action::ALL.get(usize::from(saved.action)).copied().unwrap_or(Action::Other),
+        workstation: saved.workstation,
+        act: Act::from_bits(saved.act),
         outcome: Outcome::Success,
         standing: Standing::Held,
         basis: 0,
@@ -159,13 +169,21 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         let detector = rules.detectors.iter().position(|rule| rule.meta.id == id)?;
         Some(Evidence { detector: detector as u8, weight: *weight, numbers: *numbers })
     });
-    let explained = saved.explained.as_ref().and_then(|(id, is_inside, record, weight)| {
+    let evidence = evidence.collect();
+    let context = &mut engine.context;
+    let mut restore_explained = |(id, is_inside, record, weight): &SavedExplained| {
         let basis = rules.explanations.iter().position(|rule| rule.meta.id == id)? as u8;
         let cover = if *is_inside { Cover::Inside } else { Cover::Grace };
-        Some(Explained { basis, cover, record: engine.context.record_of_key(record), weight: *weight })
+        let record = if record.is_empty() { NONE } else { context.record_of_key(record) };
+        Some(Explained { basis, cover, record, weight: *weight })
+    };
+    let explained = saved.explained.as_ref().and_then(&mut restore_explained);
+    let deeds = saved.deeds.as_ref().and_then(|(explained, holds, fits_care, proof)| {
+        let (holds, fits_care) = (*holds, *fits_care);
+        Some(Deeds { explained: restore_explained(explained)?, holds, fits_care, proof: proof.clone() })
     });
     let unknown = saved.unknown.as_ref().map(|(why, until)| (restore_unknown(why), Timestamp(*until)));
-    let decision = Decision { explained, evidence: evidence.collect(), unknown, is_over: saved.is_over };
+    let decision = Decision { explained, deeds, evidence, unknown, is_over: saved.is_over };
     Member { row, event_id: saved.event_id.as_str().into(), decision, number: NONE }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::access::{Access, Rows, Standing};
+use crate::engine::access::{Access, Act, Rows, Standing};
 use crate::engine::dictionary::{Dictionary, Interner, NONE};
-use crate::model::access::{Action, Outcome};
+use crate::model::access::Outcome;
 use crate::model::time::Timestamp;
 
 use super::StateError;
@@ -56,10 +56,11 @@ pub(super) fn encode(rows: &Rows, dictionary: &Dictionary) -> Vec<u8> {
         for instant in [row.at, row.recorded_at, row.available_at, row.ingested_at] {
             body.extend(instant.0.to_le_bytes());
         }
-        for (table, index) in tables.iter_mut().zip([row.user, row.patient, row.department, row.resource()]) {
+        for (table, index) in tables.iter_mut().zip([row.user, row.patient, row.department(), row.resource()]) {
             body.extend(table.number(index).to_le_bytes());
         }
-        body.extend([row.action as u8, row.outcome as u8]);
+        let [low, high] = row.workstation.to_le_bytes();
+        body.extend([row.act.bits(), row.outcome as u8, low, high]);
         write_text(rows.event_id(row), &mut body);
     }
     let interners = [&dictionary.users, &dictionary.patients, &dictionary.departments, &dictionary.resources];
@@ -87,7 +88,8 @@ pub(super) fn decode(bytes: &[u8], dictionary: &mut Dictionary, rows: &mut Rows)
         let [at, recorded_at, available_at, ingested_at] =
             [reader.instant()?, reader.instant()?, reader.instant()?, reader.instant()?];
         let [user, patient, department, resource] = [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?];
-        let [action, outcome] = [reader.byte()?, reader.byte()?];
+        let [act, outcome] = [reader.byte()?, reader.byte()?];
+        let workstation = u16::from_le_bytes([reader.byte()?, reader.byte()?]);
         let row = Access {
             at,
             recorded_at,
@@ -95,11 +97,12 @@ pub(super) fn decode(bytes: &[u8], dictionary: &mut Dictionary, rows: &mut Rows)
             ingested_at,
             user: of(&users, user),
             patient: of(&patients, patient),
-            department: of(&departments, department),
             event_start: 0,
             event_len: 0,
+            department: u16::try_from(of(&departments, department)).unwrap_or(u16::MAX),
             resource: u16::try_from(of(&resources, resource)).unwrap_or(u16::MAX),
-            action: Action::ALL.get(usize::from(action)).copied().unwrap_or(Action::Other),
+            workstation,
+            act: Act::from_bits(act),
             outcome: Outcome::ALL.get(usize::from(outcome)).copied().unwrap_or_default(),
             standing: Standing::Aside,
             basis: 0,

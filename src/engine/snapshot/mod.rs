@@ -70,7 +70,7 @@ struct Meta {
     tally: Tally,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Saved state, read back.
 #[derive(Debug)]
