@@ -36,7 +36,7 @@ pub struct View<'v> {
     pub zone: &'v Zone,
     /// The staff record in force at the access.
     pub actor: Option<&'v Member>,
-    /// Whether the person was employed on the day of the access, as the newest staff record says. True
+    /// Whether the person was employed at the access, as the newest staff record says. True
     /// where there is none.
     pub is_employed: bool,
     /// The demographics in force at the access.
@@ -69,7 +69,7 @@ impl<'v> View<'v> {
         let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
         let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
         let newest = context.member(access.user).and_then(|member| member.newest(now));
-        let is_employed = newest.is_none_or(|member| member.works_on(zone.date(access.at)));
+        let is_employed = newest.is_none_or(|member| member.works_at(access.at, zone));
         // Who does not work here any more does not belong to a department.
         places(access, actor.filter(|_| is_employed).map(|actor| actor.department), departments);
         if let Some(roster) = context.roster(access.user) {

@@ -51,7 +51,7 @@ pub struct Deeds {
     pub explained: Explained,
     /// Beside what it holds.
     pub holds: Holds,
-    /// Whether it fits the patient's care.
+    /// Whether it fits the patient's care or the person's work.
     pub fits_care: bool,
     /// The accesses or patients that it rests on, as their sources name them.
     pub proof: Box<str>,

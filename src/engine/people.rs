@@ -1,8 +1,10 @@
 //! Staff and patients, in versions.
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 
-use crate::model::time::Timestamp;
+use crate::model::span::Span;
+use crate::model::time::{Timestamp, Zone};
 
 use super::dictionary::{NONE, insert_sparing};
 
@@ -55,12 +57,25 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether somebody was employed on a day. Without dates, always.
+    /// From when until when somebody is employed. Without dates, always. A shift that begins on the last day is
+    /// still worked.
     #[must_use]
-    pub fn works_on(&self, day: Date) -> bool {
-        self.hired_on.is_none_or(|first| first <= day) && self.ended_on.is_none_or(|last| day <= last)
+    pub fn employment(&self, zone: &Zone) -> (Timestamp, Timestamp) {
+        let from = self.hired_on.map_or(Timestamp::MIN, |day| zone.start_of(day));
+        let end = |day: Date| zone.start_of(day.saturating_add(1.day())).plus(LAST_SHIFT.micros());
+        (from, self.ended_on.map_or(Timestamp::MAX, end))
+    }
+
+    /// Whether somebody is employed at an instant.
+    #[must_use]
+    pub fn works_at(&self, at: Timestamp, zone: &Zone) -> bool {
+        let (from, until) = self.employment(zone);
+        from <= at && at < until
     }
 }
+
+/// How long a night shift that begins on the last day of work goes on after it.
+const LAST_SHIFT: Span = Span::hours(9);
 
 /// One version of a patient's demographics.
 #[derive(Clone, Debug)]

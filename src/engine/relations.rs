@@ -85,6 +85,8 @@ pub struct Hit {
     pub kind: RelationshipKind,
     /// Number of the relationship record.
     pub record: u32,
+    /// Whether the looker alone wrote it, after the look; somebody else's record shows the patient in care.
+    pub is_self_made: bool,
 }
 
 /// The best relationship of each basis.
@@ -259,9 +261,9 @@ fn place_in(chunks: &mut Vec<Vec<Tie>>, list: &[Tie], room: u32) -> Place {
 pub struct TieList<'t>(&'t [Tie]);
 
 impl<'t> TieList<'t> {
-    /// Which basis, if any, covers the access inside its dates: what [`TieList::search`] says, found with
-    /// fewer steps, since most relationships of a patient name somebody else.
-    pub(super) fn inside(self, query: &Query<'_>, graces: &GraceTable) -> Option<Basis> {
+    /// Which basis, if any, covers the access inside its dates: what [`TieList::search`] says of records that were
+    /// not self-made, found with fewer steps, since most relationships of a patient name somebody else.
+    pub(super) fn inside(self, query: &Query<'_>) -> Option<Basis> {
         let mut best = None;
         for tie in self.0.iter().rev() {
             let names_user = tie.holder == query.user;
@@ -273,7 +275,7 @@ impl<'t> TieList<'t> {
                 continue;
             }
             if tie.author == query.user && tie.known_from > query.at {
-                return self.search(query, graces).inside();
+                continue;
             }
             if names_user {
                 return Some(Basis::Direct);
@@ -324,8 +326,8 @@ impl<'t> TieList<'t> {
             if !names_user && !is_named(tie.holder, query.departments) {
                 continue;
             }
-            let hit = Hit { cover, kind: tie.kind, record: tie.record };
             let is_self_made = !is_others && tie.known_from > query.at;
+            let hit = Hit { cover, kind: tie.kind, record: tie.record, is_self_made };
             let of_this_author = if is_self_made { &mut self_made } else { &mut hits };
             of_this_author.note(hit, names_user);
             if names_user && cover == Cover::Inside && hits.direct == Some(hit) {
@@ -342,13 +344,6 @@ impl<'t> TieList<'t> {
 }
 
 impl Hits {
-    fn inside(&self) -> Option<Basis> {
-        let is_inside = |hit: Option<Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside);
-        let bases =
-            [(self.direct, Basis::Direct), (self.department, Basis::Department), (self.service, Basis::Service)];
-        bases.into_iter().find(|(hit, _)| is_inside(*hit)).map(|(_, basis)| basis)
-    }
-
     fn note(&mut self, hit: Hit, names_user: bool) {
         let slot = match (hit.kind.is_task(), names_user) {
             (true, _) => &mut self.task,

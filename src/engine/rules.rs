@@ -77,7 +77,7 @@ impl Rules {
         }
         enrich::places(access, actor.map(|actor| actor.department), scratch);
         let query = Query { at: access.at, now, user: access.user, departments: scratch };
-        match context.ties.of(access.patient).inside(&query, context.graces())? {
+        match context.ties.of(access.patient).inside(&query)? {
             Basis::Direct => self.direct,
             Basis::Department => self.department,
             Basis::Service => self.service,

@@ -10,7 +10,6 @@ mod learn;
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
-use jiff::ToSpan as _;
 use rustc_hash::FxBuildHasher;
 
 use crate::model::time::{Timestamp, Zone};
@@ -62,7 +61,7 @@ pub struct Contact {
 pub(super) struct Brief {
     pub(super) department: u32,
     pub(super) patient: u32,
-    /// Begin of the first and end of the last day of work.
+    /// Begin of the first and end of the last shift.
     pub(super) works_from: Timestamp,
     pub(super) works_until: Timestamp,
     /// From when on this is all that is known; `MAX` = the versions must be asked.
@@ -83,13 +82,9 @@ impl Brief {
     }
 
     fn of(member: &Member, zone: &Zone, known_from: Timestamp) -> Self {
-        Self {
-            department: member.department,
-            patient: member.person.patient,
-            works_from: member.hired_on.map_or(Timestamp::MIN, |day| zone.start_of(day)),
-            works_until: member.ended_on.map_or(Timestamp::MAX, |day| zone.start_of(day.saturating_add(1.day()))),
-            known_from,
-        }
+        let (works_from, works_until) = member.employment(zone);
+        let (department, patient) = (member.department, member.person.patient);
+        Self { department, patient, works_from, works_until, known_from }
     }
 }
 

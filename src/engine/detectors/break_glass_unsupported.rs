@@ -55,7 +55,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { weight: 0.7, poor_reason_weight: 2.0 }
+        Self { weight: 0.3, poor_reason_weight: 2.0 }
     }
 }
 

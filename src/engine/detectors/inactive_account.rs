@@ -8,8 +8,9 @@
 //! password.
 //!
 //! ## How it decides
-//! The local day of the access lies before `hired_on` or after `ended_on`, the last day of work, of the
-//! newest staff record known by the time of the decision. Every such access gets the full look, and the
+//! The access lies before the local day `hired_on`, or more than nine hours after the end of the local day
+//! `ended_on`, of the newest staff record known by the time of the decision: a night shift that begins on the
+//! last day is still worked. Every such access gets the full look, and the
 //! home department explains it no more.
 //!
 //! ## Known false positives

@@ -67,7 +67,7 @@ impl Explanation for Coverage {
                 let texts = &view.context.dictionary.patients;
                 let mut proof: Vec<&str> = patients.iter().map(|&patient| texts.text(patient)).collect();
                 proof.sort_unstable();
-                return Some(Claim::of_deeds(&proof.join(" "), self.weak_weight, Holds::NoTie, true));
+                return Some(Claim::of_deeds(&proof.join(" "), self.weak_weight, Holds::NoTie));
             }
         }
         None

@@ -45,9 +45,8 @@ impl Explanation for Documented {
                 && matches!(other.action(), Action::Create | Action::Update)
         };
         let (_, event_id) = trail.accesses().filter(|(other, _)| is_work(other)).last()?;
-        let fits_care = view.hits.supported;
-        let holds = if fits_care { Holds::NoTieNoMark } else { Holds::Alone };
-        Some(Claim::of_deeds(event_id, self.weak_weight, holds, fits_care))
+        let holds = if view.hits.supported { Holds::NoTieNoMark } else { Holds::Alone };
+        Some(Claim::of_deeds(event_id, self.weak_weight, holds))
     }
 
     fn reason(&self, _: f64) -> String {

@@ -10,9 +10,10 @@
 //! `department`, and every detector still looks at the access: a task is no care.
 //!
 //! Without a task, the role alone explains, weakly: when it belongs to one of `classes` (see `[roles]`),
-//! the person is employed, and neither a tie of the two people nor a mark of the chart is on record. Where one is, and
-//! somebody else's record shows the patient in care, the role leaves a doubt (`no_care_relationship`):
-//! registration meets whoever comes, shortly before the visit is on record.
+//! the person is employed, and neither a tie of the two people nor a mark of the chart is on record. Where one is, the role
+//! may leave a doubt (`no_care_relationship`): for `in_care_classes` while somebody else's record shows the
+//! patient in care, since registration meets whoever comes, shortly before the visit is on record; for the
+//! other classes always.
 //!
 //! Roles of `face_sheet_classes` have no need for the rest of the chart (the minimum necessary, 45 CFR
 //! 164.502(b)): for them only accesses to the parts in `face_sheet` are explained so.
@@ -22,7 +23,8 @@
 //!
 //! ## Tuning
 //! `weight` inside the dates of a task, `grace_weight` in the lead and the tail, `weak_weight` for the role
-//! alone; log-odds, negative. `classes`: roles that explain by themselves. `face_sheet_classes`, `face_sheet`:
+//! alone; log-odds, negative. `classes`: roles that explain by themselves; `in_care_classes`: those of
+//! them who work on patients in care only. `face_sheet_classes`, `face_sheet`:
 //! roles whose work needs only these parts of a chart.
 
 use super::{Claim, Explanation, Weights, entry, of_any_class};
@@ -42,6 +44,8 @@ struct Duty {
     weak_weight: f64,
     #[serde(deserialize_with = "crate::engine::roles::known_classes")]
     classes: Vec<String>,
+    #[serde(deserialize_with = "crate::engine::roles::known_classes")]
+    in_care_classes: Vec<String>,
     #[serde(deserialize_with = "crate::engine::roles::known_classes")]
     face_sheet_classes: Vec<String>,
     face_sheet: Vec<String>,
@@ -75,6 +79,7 @@ impl Default for Duty {
             task: Weights { weight: -6.0, grace_weight: -2.5 },
             weak_weight: -2.0,
             classes: classes.map(str::to_owned).to_vec(),
+            in_care_classes: vec!["registration".to_owned(), "case-management".to_owned()],
             face_sheet_classes: vec!["registration".to_owned()],
             face_sheet: FACE_SHEET.map(str::to_owned).to_vec(),
         }
@@ -87,7 +92,7 @@ impl Explanation for Duty {
             return Some(self.task.of(task));
         }
         let actor = of_any_class(view, &self.classes).filter(|_| !self.is_beyond(view))?;
-        Some(Claim::of_role(view, actor, self.weak_weight))
+        Some(Claim::of_role(actor, self.weak_weight, view.hits.supported || !view.is_of_any_class(&self.in_care_classes)))
     }
 
     fn reason(&self, weight: f64) -> String {

@@ -28,28 +28,28 @@ pub struct Claim {
     pub weight: f64,
     /// Beside which signs it holds.
     pub holds: Holds,
-    /// Whether it fits the patient's care: then it leaves a doubt where it does not hold.
+    /// Whether it fits the patient's care or the person's work: then it leaves a doubt where it does not hold.
     pub fits_care: bool,
     /// The accesses or patients that it rests on, where no record is.
     pub proof: Box<str>,
 }
 
 impl Claim {
-    /// Rests on a record that says so by itself.
+    /// Rests on a record: one that says so by itself, or one that the looker alone made afterwards.
     fn of_record(hit: Hit, weight: f64) -> Self {
-        let Hit { cover, record, .. } = hit;
-        Self { cover, record, weight, holds: Holds::Always, fits_care: true, proof: Box::default() }
+        let (cover, holds) = if hit.is_self_made { (Cover::Grace, Holds::Alone) } else { (hit.cover, Holds::Always) };
+        Self { cover, record: hit.record, weight, holds, fits_care: true, proof: Box::default() }
     }
 
     /// Rests on a role, which only makes it likely.
-    fn of_role(view: &View<'_>, member: &Member, weight: f64) -> Self {
-        let (cover, record, fits_care) = (Cover::Grace, member.record, view.hits.supported);
-        Self { cover, record, weight, holds: Holds::Alone, fits_care, proof: Box::default() }
+    fn of_role(member: &Member, weight: f64, fits_care: bool) -> Self {
+        let (cover, record, holds) = (Cover::Grace, member.record, Holds::Alone);
+        Self { cover, record, weight, holds, fits_care, proof: Box::default() }
     }
 
-    /// Rests on what the person did; `fits_care` where others' records show the patient in care.
-    fn of_deeds(proof: &str, weight: f64, holds: Holds, fits_care: bool) -> Self {
-        Self { cover: Cover::Grace, record: NONE, weight, holds, fits_care, proof: proof.into() }
+    /// Rests on what the person did.
+    fn of_deeds(proof: &str, weight: f64, holds: Holds) -> Self {
+        Self { cover: Cover::Grace, record: NONE, weight, holds, fits_care: true, proof: proof.into() }
     }
 
     /// As the explanation of an access by the rule at a place.
@@ -96,14 +96,15 @@ struct Weights {
 
 impl Weights {
     fn of(&self, hit: Hit) -> Claim {
-        Claim::of_record(hit, if hit.cover == Cover::Inside { self.weight } else { self.grace_weight })
+        let is_firm = hit.cover == Cover::Inside && !hit.is_self_made;
+        Claim::of_record(hit, if is_firm { self.weight } else { self.grace_weight })
     }
 
     fn sentence(&self, weight: f64, what: &str) -> String {
         if weight == self.weight {
             format!("Explained: {what}")
         } else {
-            format!("Explained: {what}, shortly before it began or after it ended")
+            format!("Explained: {what}, shortly before it began or after it ended, or recorded by this person afterwards")
         }
     }
 }
