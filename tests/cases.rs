@@ -2,7 +2,11 @@
 //!
 //! Each `##` section is one case of up to three blocks. `world` gives context, `events` gives accesses,
 //! each with what the engine says of it in the end (`# fires: a b` or `# explained: direct`, which
-//! must agree exactly), and `incidents` gives the incidents that remain: user, patient, severity, status.
+//! must agree exactly), and `incidents` gives the incidents that remain: user, patient, severity, status, and
+//! after `# counts:` what must be among the contributions.
+//!
+//! Where a world has relationships, each patient was in a clinic three weeks before, unless the line says
+//! `dormant`: so no chart of these pages has rested by accident.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +15,7 @@ use std::path::Path;
 use chartsentry::engine::output::{Output, VerdictKind};
 use chartsentry::engine::settings::Policy;
 use chartsentry::engine::{Arrival, Engine};
-use chartsentry::model::access::{AccessEvent, Action, Outcome};
+use chartsentry::model::access::{AccessEvent, Action, Outcome, SearchTextKind};
 use chartsentry::model::context::{
     ContextRecord, ContextUpdate, FeedStatus, Holder, Patient, Recorded, RelatedPerson, Relationship, RelationshipKind,
     Shift, WorkforceMember,
@@ -86,6 +90,7 @@ fn check(case: &str) -> Result<(), String> {
     let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 2).unwrap();
     engine.report_verdicts();
     engine.learn(block(case, "world").enumerate().flat_map(|(number, line)| facts(number, &line)));
+    engine.learn(earlier_visits(case));
     let (output, names) = play(&mut engine, case);
     let said = say(&output, &names);
     let expected: Vec<String> = block(case, "events").map(|line| line.mark.unwrap_or_default()).collect();
@@ -98,10 +103,17 @@ fn check(case: &str) -> Result<(), String> {
         })
         .collect();
     let expected_incidents: Vec<String> = block(case, "incidents").map(|line| line.words.join(" ")).collect();
-    if said == expected && incidents == expected_incidents {
-        return Ok(());
+    if said != expected || incidents != expected_incidents {
+        return Err(format!("  expected {expected:?} {expected_incidents:?}\n  found    {said:?} {incidents:?}"));
     }
-    Err(format!("  expected {expected:?} {expected_incidents:?}\n  found    {said:?} {incidents:?}"))
+    for (line, incident) in block(case, "incidents").zip(engine.incidents()) {
+        let found: Vec<&str> = incident.contributions.iter().map(|one| one.id.as_str()).collect();
+        let wanted = line.mark.as_deref().and_then(|mark| mark.strip_prefix("counts:")).unwrap_or_default();
+        if let Some(missing) = wanted.split_whitespace().find(|id| !found.contains(id)) {
+            return Err(format!("  expected {missing} among the contributions\n  found    {found:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Feeds the events one by one, as a daemon would, and ends four days after the last (or at `end`).
@@ -120,17 +132,17 @@ fn play(engine: &mut Engine, case: &str) -> (Output, Vec<String>) {
             occurred_at: last,
             recorded_at: None,
             user_id: user.as_str().into(),
-            patient_id: Some(patient.as_str().into()),
+            patient_id: (patient != "-").then(|| patient.as_str().into()),
             action: Action::from_name(action).unwrap(),
-            resource: None,
+            resource: line.value("part").map(Into::into),
             department: line.value("department").map(Into::into),
-            workstation: None,
+            workstation: line.value("at").map(Into::into),
             source_ip: None,
             encounter_id: None,
             purpose: None,
-            break_glass_reason: None,
+            break_glass_reason: line.value("reason").map(Into::into),
             outcome: Outcome::Success,
-            search_text_kind: None,
+            search_text_kind: line.value("by").and_then(|kind| SearchTextKind::from_name(&kind)),
         };
         let mut intake = engine.intake();
         intake.push(&engine.context().dictionary, &event, Arrival::UNTOLD);
@@ -161,6 +173,33 @@ fn say(output: &Output, names: &[String]) -> Vec<String> {
             .to_owned()
     };
     names.iter().map(of).collect()
+}
+
+/// For each patient a visit to a clinic three weeks before the first event, which explains nothing by now.
+fn earlier_visits(case: &str) -> Vec<ContextUpdate> {
+    let Some(first) = block(case, "events").next().map(|line| instant(&line.words[0])) else { return Vec::new() };
+    let is_relationship = |line: &Line| RelationshipKind::from_name(&line.words[0]).is_some();
+    if !block(case, "world").any(|line| is_relationship(&line)) {
+        return Vec::new();
+    }
+    let patients = block(case, "world").filter(|line| line.words[0] == "patient");
+    let awake = patients.filter(|line| !line.words.iter().any(|word| word == "dormant"));
+    let visits = awake.map(|line| {
+        let visit = Relationship {
+            relationship_id: format!("visit of {}", line.words[1]),
+            kind: RelationshipKind::Encounter,
+            patient_id: line.words[1].clone(),
+            holder: Holder::Department("clinic of long ago".to_owned()),
+            starts_at: first.minus(21 * DAY),
+            ends_at: Some(first.minus(20 * DAY)),
+            recorded_by: None,
+            encounter_id: None,
+            recorded: Recorded::default(),
+        };
+        let (key, record) = (visit.relationship_id.clone(), Some(ContextRecord::Relationship(visit)));
+        ContextUpdate { key, record, withdrawn_at: Timestamp::MAX }
+    });
+    visits.collect()
 }
 
 /// The facts of one line; `population N` makes N people who share nothing with anybody.

@@ -153,9 +153,9 @@ impl<'v> View<'v> {
     pub fn presence(&self, margin: i64) -> Presence {
         let day = self.zone.date(self.access.at);
         let (from, until) = (self.zone.start_of(day), self.zone.start_of(day.saturating_add(1.day())));
-        self.context.roster(self.access.user).map_or(Presence::Unknown, |roster| {
-            roster.presence(self.access.at, (from, until), self.now, margin)
-        })
+        self.context
+            .roster(self.access.user)
+            .map_or(Presence::Unknown, |roster| roster.presence(self.access.at, (from, until), self.now, margin))
     }
 
     /// Every surname key that the user has or had, as known by now.

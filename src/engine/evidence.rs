@@ -63,7 +63,9 @@ pub enum Holds {
     Always,
     /// Not beside a personal tie.
     NoTie,
-    /// Not beside a personal tie or a mark of the chart.
+    /// Not beside a personal tie or a shared name.
+    NoTieNoName,
+    /// Not beside those, nor beside a mark of the chart.
     NoTieNoMark,
     /// Beside no sign at all, acquaintance included.
     Alone,
@@ -84,12 +86,12 @@ impl Holds {
     pub const fn beside(self, signs: Signs) -> bool {
         match self {
             Self::Always => true,
-            Self::NoTie => !(signs.tie || signs.namesake),
+            Self::NoTie => !signs.tie,
+            Self::NoTieNoName => !(signs.tie || signs.namesake),
             Self::NoTieNoMark => !(signs.tie || signs.namesake || signs.mark),
             Self::Alone => !(signs.tie || signs.namesake || signs.acquaintance || signs.mark),
         }
     }
-
 }
 
 /// Everything decided about one access at one moment.

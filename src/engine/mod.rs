@@ -20,6 +20,7 @@ mod episode;
 pub mod evidence;
 pub mod explain;
 pub mod feeds;
+pub mod grace;
 mod horizon;
 mod intake;
 mod lifecycle;

@@ -138,14 +138,7 @@ impl Output {
         self.push_verdict(row, event_id, VerdictKind::Explained, &decision, world);
     }
 
-    fn push_verdict(
-        &mut self,
-        row: &Access,
-        event_id: &str,
-        kind: VerdictKind,
-        decision: &Decision,
-        world: World<'_>,
-    ) {
+    fn push_verdict(&mut self, row: &Access, event_id: &str, kind: VerdictKind, decision: &Decision, world: World<'_>) {
         let explained = decision.explained;
         let proof = decision.proof().map(|deeds| deeds.proof.clone());
         let record = || explained.map(|explained| world.context.record_id(explained.record).into());

@@ -8,7 +8,7 @@ use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
 
 use super::dictionary::{NONE, grown};
-use super::settings::Grace;
+use super::grace::GraceTable;
 
 /// Marks a holder that is a department.
 const DEPARTMENT: u32 = 1 << 31;
@@ -121,35 +121,6 @@ pub struct Query<'q> {
     pub user: u32,
     /// Where the user belongs, is rostered, or was logged in.
     pub departments: &'q [u32],
-}
-
-/// Lead and tail in microseconds, by kind.
-#[derive(Clone, Debug)]
-pub struct GraceTable([(i64, i64); RelationshipKind::ALL.len()]);
-
-impl GraceTable {
-    /// Takes the settings by kind name; kinds without one have the shipped value.
-    #[must_use]
-    pub fn new(settings: &std::collections::BTreeMap<String, Grace>) -> Self {
-        Self(RelationshipKind::ALL.map(|kind| {
-            let grace = settings.get(kind.name()).copied().unwrap_or(Grace::default_for(kind));
-            (grace.lead.micros(), grace.tail.micros())
-        }))
-    }
-
-    /// The earliest access that a relationship of this kind can explain.
-    #[must_use]
-    pub fn earliest(&self, kind: RelationshipKind, starts: Timestamp) -> Timestamp {
-        starts.minus(self.0[kind as usize].0)
-    }
-
-    fn cover(&self, tie: &Tie, at: Timestamp) -> Option<Cover> {
-        if tie.starts <= at && at <= tie.ends {
-            return Some(Cover::Inside);
-        }
-        let (lead, tail) = self.0[tie.kind as usize];
-        (tie.starts.minus(lead) <= at && at <= tie.ends.plus(tail)).then_some(Cover::Grace)
-    }
 }
 
 /// Where the list of a patient stands.
@@ -290,7 +261,12 @@ impl<'t> TieList<'t> {
     }
 
     /// The departments that have the patient in care at an instant, each with the record that says so.
-    pub(super) fn units(self, at: Timestamp, now: Timestamp, graces: &'t GraceTable) -> impl Iterator<Item = (u32, u32)> + use<'t> {
+    pub(super) fn units(
+        self,
+        at: Timestamp,
+        now: Timestamp,
+        graces: &'t GraceTable,
+    ) -> impl Iterator<Item = (u32, u32)> + use<'t> {
         let in_care = move |tie: &&Tie| {
             let is_unit = tie.holder & DEPARTMENT != 0 && !tie.kind.is_task() && !tie.kind.is_service();
             is_unit && tie.is_known(now) && graces.cover(tie, at).is_some()
@@ -474,7 +450,8 @@ mod tests {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (dice >> 33) % sides
         };
-        let mut seen = [0; 3];
+        let firm = |hit: Option<Hit>| hit.is_some_and(|hit| hit.cover == Cover::Inside && !hit.is_self_made);
+        let mut seen = [0; 4];
         for _ in 0..20_000 {
             let mut table = TieTable::default();
             for _ in 0..roll(5) {
@@ -491,8 +468,11 @@ mod tests {
             }
             let at = Timestamp(100 * HOUR);
             let query = Query { at, now: Timestamp(110 * HOUR), user: NURSE, departments: &[NONE, WARD] };
-            let found = table.of(0).inside(&query, &graces);
-            assert_eq!(found, table.of(0).search(&query, &graces).inside());
+            let found = table.of(0).inside(&query);
+            let hits = table.of(0).search(&query, &graces);
+            let bases =
+                [(hits.direct, Basis::Direct), (hits.department, Basis::Department), (hits.service, Basis::Service)];
+            assert_eq!(found, bases.into_iter().find(|(hit, _)| firm(*hit)).map(|(_, basis)| basis));
             seen[found.map_or(0, |basis| 1 + basis as usize)] += 1;
         }
         assert!(seen.iter().all(|&count| count > 500), "{seen:?}");

@@ -200,7 +200,12 @@ impl Rules {
     /// The strongest explanation that rests on what the person did.
     fn deeds(&self, view: &View<'_>) -> Option<Deeds> {
         let (basis, claim) = self.claims(view, true).next()?;
-        Some(Deeds { explained: claim.explained(basis), holds: claim.holds, fits_care: claim.fits_care, proof: claim.proof })
+        Some(Deeds {
+            explained: claim.explained(basis),
+            holds: claim.holds,
+            fits_care: claim.fits_care,
+            proof: claim.proof,
+        })
     }
 
     /// What the explanations say, with their places: those that rest on what the person did, or the others.

@@ -279,6 +279,9 @@ impl Shard {
         for place in places {
             self.redecide(place, touch.from, touch.until, world);
         }
+        if touch.is_aside {
+            return;
+        }
         self.retired.beyond_horizon.note(touch, self.clock, world.rules.engine.settle_window.micros());
         let oldest = self.clock.minus(world.rules.engine.settle_window.micros());
         // Rows stand in the order of their arrival: only late ones break the order of time.

@@ -23,6 +23,9 @@ impl<'t> Trail<'t> {
     /// The accesses with their event ids, newest first.
     pub fn accesses(&self) -> impl Iterator<Item = (&'t Access, &'t str)> + use<'t> {
         let (from, until) = (self.from, self.until);
-        self.horizon.accesses_of(self.user).skip_while(move |(row, _)| row.at > until).take_while(move |(row, _)| row.at >= from)
+        self.horizon
+            .accesses_of(self.user)
+            .skip_while(move |(row, _)| row.at > until)
+            .take_while(move |(row, _)| row.at >= from)
     }
 }

@@ -16,6 +16,7 @@
 pub mod action;
 pub mod agent;
 pub mod entity;
+mod search;
 mod view;
 
 use std::borrow::Cow;
@@ -77,7 +78,7 @@ fn event<'v>(view: &View<'v>, clock: &mut LocalClock) -> Result<AccessEvent<'v>,
         purpose: purpose.map(Cow::Borrowed),
         break_glass_reason: if is_override { override_reason(view) } else { None },
         outcome: outcome(view),
-        search_text_kind: None,
+        search_text_kind: if action == Action::Search { search::kind(view) } else { None },
     })
 }
 

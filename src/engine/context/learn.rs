@@ -8,7 +8,7 @@ use crate::engine::relations::Tie;
 use crate::engine::roster::{MARGIN, Turn};
 use crate::engine::slots::Slot;
 use crate::model::context::Recorded;
-use crate::model::time::Timestamp;
+use crate::model::time::{DAY, Timestamp};
 
 use super::draft::{Draft, DraftTie, Fact};
 use super::{Brief, Contact, Context, Target, Touch};
@@ -147,9 +147,19 @@ impl Context {
         let tie = Tie::new(draft.kind, holder, record, draft.author, draft.starts, draft.ends, known_from, known_to);
         self.insert_tie(draft.patient, tie);
         self.slots.insert(record, Slot::Tie(draft.patient));
+        self.touch_tie(known_from, draft.patient, &tie);
+        self.touch_tie(known_to, draft.patient, &tie);
+    }
+
+    /// What a relationship can explain, and, before that, whose chart it shows to be in use.
+    fn touch_tie(&mut self, known_at: Timestamp, patient: u32, tie: &Tie) {
         let from = self.graces.earliest(tie.kind, tie.starts);
-        self.touch(known_from, from, Timestamp::MAX, Target::Patient(draft.patient));
-        self.touch(known_to, from, Timestamp::MAX, Target::Patient(draft.patient));
+        let target = Target::Patient(patient);
+        self.touch(known_at, from, Timestamp::MAX, target);
+        let awake = tie.starts.minus(self.wakes_before);
+        if awake < from && !tie.kind.is_task() {
+            self.touch_aside(known_at, awake, from, target);
+        }
     }
 
     fn insert_tie(&mut self, patient: u32, tie: Tie) {
@@ -164,6 +174,7 @@ impl Context {
     /// a newer one ends it.
     fn supersede(&mut self, record: u32, known_from: Timestamp) -> Timestamp {
         let mut known_to = Timestamp::MAX;
+        let mut ended: Vec<(u32, Tie)> = Vec::new();
         for slot in self.slots.of(record) {
             let Slot::Tie(patient) = slot else { continue };
             for tie in self.ties.of_record_mut(patient, record) {
@@ -171,12 +182,11 @@ impl Context {
                     known_to = known_to.min(tie.known_from);
                 } else if tie.known_to > known_from {
                     tie.known_to = known_from;
-                    let from = self.graces.earliest(tie.kind, tie.starts);
-                    let target = Target::Patient(patient);
-                    self.touches.push(Touch { known_at: known_from, from, until: Timestamp::MAX, target });
+                    ended.push((patient, *tie));
                 }
             }
         }
+        ended.into_iter().for_each(|(patient, tie)| self.touch_tie(known_from, patient, &tie));
         known_to
     }
 
@@ -184,25 +194,27 @@ impl Context {
         self.withdraw_turns(turn.record, turn.known_from);
         grown(&mut self.rosters, user).insert(turn);
         self.slots.insert(turn.record, Slot::Turn(user));
+        self.touch_turn(turn.known_from, user, &turn);
+        self.touch_turn(turn.known_to, user, &turn);
+    }
+
+    /// When a shift places somebody, and the days for which it is a roster.
+    fn touch_turn(&mut self, known_at: Timestamp, user: u32, turn: &Turn) {
         let margin = MARGIN.micros();
-        let (from, until) = (turn.starts.minus(margin), turn.ends.plus(margin));
-        self.touch(turn.known_from, from, until, Target::User(user));
-        self.touch(turn.known_to, from, until, Target::User(user));
+        self.touch(known_at, turn.starts.minus(margin), turn.ends.plus(margin), Target::User(user));
+        self.touch_aside(known_at, turn.starts.minus(2 * DAY), turn.ends.plus(2 * DAY), Target::User(user));
     }
 
     fn withdraw_turns(&mut self, record: u32, at: Timestamp) {
+        let mut ended: Vec<(u32, Turn)> = Vec::new();
         for slot in self.slots.of(record) {
             let Slot::Turn(user) = slot else { continue };
             for turn in self.rosters[user as usize].of_record_mut(record) {
                 turn.known_to = turn.known_to.min(at);
-                self.touches.push(Touch {
-                    known_at: at,
-                    from: turn.starts,
-                    until: turn.ends,
-                    target: Target::User(user),
-                });
+                ended.push((user, *turn));
             }
         }
+        ended.into_iter().for_each(|(user, turn)| self.touch_turn(at, user, &turn));
     }
 
     fn add_outage(&mut self, outage: Outage, is_up: bool) {
@@ -251,7 +263,13 @@ impl Context {
 
     fn touch(&mut self, known_at: Timestamp, from: Timestamp, until: Timestamp, target: Target) {
         if known_at != Timestamp::MAX {
-            self.touches.push(Touch { known_at, from, until, target });
+            self.touches.push(Touch { known_at, from, until, target, is_aside: false });
+        }
+    }
+
+    fn touch_aside(&mut self, known_at: Timestamp, from: Timestamp, until: Timestamp, target: Target) {
+        if known_at != Timestamp::MAX {
+            self.touches.push(Touch { known_at, from, until, target, is_aside: true });
         }
     }
 }

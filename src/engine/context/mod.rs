@@ -14,11 +14,13 @@ use rustc_hash::FxBuildHasher;
 
 use crate::model::time::{Timestamp, Zone};
 
+use super::detectors;
 use super::dictionary::{Dictionary, KeyTable, NONE, hash_text};
 use super::feeds::Feeds;
+use super::grace::GraceTable;
 use super::people::{Chart, Member, Person, Versions};
 use super::population::Population;
-use super::relations::{GraceTable, TieTable};
+use super::relations::TieTable;
 use super::roles;
 use super::roster::Roster;
 use super::settings::Policy;
@@ -34,6 +36,8 @@ pub struct Touch {
     pub from: Timestamp,
     pub until: Timestamp,
     pub target: Target,
+    /// Whether it can only change what is said of accesses that nothing explains.
+    pub is_aside: bool,
 }
 
 /// Whose accesses a fact can change.
@@ -95,6 +99,8 @@ pub struct Context {
     pub population: Population,
     pub feeds: Feeds,
     graces: GraceTable,
+    /// How long before its start a relationship keeps a chart from being called dormant, in microseconds.
+    wakes_before: i64,
     zone: Zone,
     /// `[roles]`: patterns of role texts by class.
     classes: BTreeMap<String, Vec<String>>,
@@ -126,6 +132,7 @@ impl Context {
             population: Population::default(),
             feeds: Feeds::default(),
             graces: GraceTable::new(&policy.relationships),
+            wakes_before: detectors::wakes_before(policy).micros(),
             zone: Zone::named(&policy.timezone).unwrap_or_else(|_| Zone::utc()),
             classes: policy.roles.clone(),
             classes_of: Vec::new(),

@@ -61,8 +61,26 @@ impl Default for Settings {
 
 /// Words of which a reason has at least one, where it speaks of care.
 const CARE_WORDS: [&str; 20] = [
-    "emergen", "treat", "care", "consult", "cover", "admit", "admission", "transfer", "code", "trauma", "arrest",
-    "unrespons", "surg", "operat", "transfus", "medicat", "on call", "handoff", "deliver", "stroke",
+    "emergen",
+    "treat",
+    "care",
+    "consult",
+    "cover",
+    "admit",
+    "admission",
+    "transfer",
+    "code",
+    "trauma",
+    "arrest",
+    "unrespons",
+    "surg",
+    "operat",
+    "transfus",
+    "medicat",
+    "on call",
+    "handoff",
+    "deliver",
+    "stroke",
 ];
 
 /// Whether a reason that was given for breaking the glass speaks of care.

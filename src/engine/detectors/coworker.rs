@@ -41,7 +41,8 @@ use crate::engine::people::Member;
 use crate::engine::population::Trait;
 use crate::engine::registry::{Entry, Group, Meta};
 
-static META: Meta = Meta { id: "coworker", group: Group::Acquaintance, since: "0.1.0", source: include_str!("coworker.rs") };
+static META: Meta =
+    Meta { id: "coworker", group: Group::Acquaintance, since: "0.1.0", source: include_str!("coworker.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

@@ -33,7 +33,8 @@ use serde::{Deserialize, Serialize};
 use super::{Detector, entry};
 use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding};
-use crate::engine::registry::{Entry, Group, Meta};
+use crate::engine::registry::{self, Entry, Group, Meta};
+use crate::engine::settings::Policy;
 use crate::model::span::Span;
 
 static META: Meta =
@@ -52,6 +53,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self { weight: 0.7, before: Span::days(30), after: Span::days(7) }
     }
+}
+
+/// How long before its start care keeps a chart from being called dormant under a policy.
+pub(in crate::engine) fn wakes_before(policy: &Policy) -> Span {
+    let settings = policy.detectors.get(META.id).filter(|settings| registry::is_enabled(settings));
+    let read = settings.and_then(|settings| registry::read::<Settings>(settings).ok());
+    read.map_or(Span::default(), |settings| settings.after)
 }
 
 impl Detector for Settings {

@@ -30,6 +30,7 @@ use super::evidence::{Evidence, Finding, History};
 use super::registry::{self, Entry, Meta};
 
 pub(super) use break_glass_unsupported::fits_care;
+pub(super) use dormant_record::wakes_before;
 
 /// One reason to look twice at an access.
 pub trait Detector: Send + Sync {

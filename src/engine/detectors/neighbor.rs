@@ -40,7 +40,8 @@ use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::population::Trait;
 use crate::engine::registry::{Entry, Group, Meta};
 
-static META: Meta = Meta { id: "neighbor", group: Group::Acquaintance, since: "0.1.0", source: include_str!("neighbor.rs") };
+static META: Meta =
+    Meta { id: "neighbor", group: Group::Acquaintance, since: "0.1.0", source: include_str!("neighbor.rs") };
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

@@ -75,7 +75,8 @@ impl Detector for Settings {
 
     fn reason(&self, evidence: &Evidence) -> String {
         let reason = "No care relationship: no visit, order, care team, shift or task on record explains the access";
-        let doubt = if evidence.numbers[0] > 0 { "; a role or a shift may, which is not enough for this chart" } else { "" };
+        let doubt =
+            if evidence.numbers[0] > 0 { "; a role or a shift may, which is not enough for this chart" } else { "" };
         format!("{reason}{doubt}")
     }
 }

@@ -39,8 +39,12 @@ use crate::engine::evidence::{Evidence, Finding};
 use crate::engine::people::Member;
 use crate::engine::registry::{Entry, Group, Meta};
 
-static META: Meta =
-    Meta { id: "reporting_line", group: Group::Acquaintance, since: "0.1.0", source: include_str!("reporting_line.rs") };
+static META: Meta = Meta {
+    id: "reporting_line",
+    group: Group::Acquaintance,
+    since: "0.1.0",
+    source: include_str!("reporting_line.rs"),
+};
 
 pub(super) const ENTRY: Entry<dyn Detector> = entry::<Settings>(&META);
 

@@ -10,7 +10,7 @@
 //! `min_charted` of them: who covers a unit works there, who looks around in it only reads.
 //!
 //! It is weak. It holds beside a mark of the chart or a colleague, since covering means treating whoever lies
-//! there, but not beside a personal tie.
+//! there, but not beside a personal tie or a shared name.
 //!
 //! ## Blind spots
 //! Somebody who covers a unit and looks at a patient there out of curiosity: as inside one's own unit.
@@ -58,7 +58,11 @@ impl Explanation for Coverage {
             }
             if !patients.contains(&patient) {
                 let is_here = view.units_of(patient, other.at).any(|(unit, _)| units.contains(&unit));
-                if is_here { patients.insert(patient) } else { strangers.insert(patient) };
+                if is_here {
+                    patients.insert(patient)
+                } else {
+                    strangers.insert(patient)
+                };
             }
             if matches!(other.action(), Action::Create | Action::Update) && patients.contains(&patient) {
                 charted.insert(patient);
@@ -67,7 +71,7 @@ impl Explanation for Coverage {
                 let texts = &view.context.dictionary.patients;
                 let mut proof: Vec<&str> = patients.iter().map(|&patient| texts.text(patient)).collect();
                 proof.sort_unstable();
-                return Some(Claim::of_deeds(&proof.join(" "), self.weak_weight, Holds::NoTie));
+                return Some(Claim::of_deeds(&proof.join(" "), self.weak_weight, Holds::NoTieNoName));
             }
         }
         None

@@ -10,9 +10,8 @@
 //! (billing, release of information, quality review) count as `duty` only.
 //!
 //! A record that the looker alone wrote after the look counts only where somebody else's record shows
-//! the patient in care at that moment, weakly, and beside no tie of the two people and no mark of the
-//! chart: consultants document their own consults every day, and a person without a reason could do the
-//! same.
+//! the patient in care at that moment, weakly, and not beside a personal tie: consultants document their own
+//! consults every day, and a person without a reason could do the same.
 //!
 //! ## Tuning
 //! `weight` inside the dates, `grace_weight` in the lead and the tail; log-odds, negative.

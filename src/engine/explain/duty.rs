@@ -92,7 +92,11 @@ impl Explanation for Duty {
             return Some(self.task.of(task));
         }
         let actor = of_any_class(view, &self.classes).filter(|_| !self.is_beyond(view))?;
-        Some(Claim::of_role(actor, self.weak_weight, view.hits.supported || !view.is_of_any_class(&self.in_care_classes)))
+        Some(Claim::of_role(
+            actor,
+            self.weak_weight,
+            view.hits.supported || !view.is_of_any_class(&self.in_care_classes),
+        ))
     }
 
     fn reason(&self, weight: f64) -> String {

@@ -37,7 +37,7 @@ pub struct Claim {
 impl Claim {
     /// Rests on a record: one that says so by itself, or one that the looker alone made afterwards.
     fn of_record(hit: Hit, weight: f64) -> Self {
-        let (cover, holds) = if hit.is_self_made { (Cover::Grace, Holds::Alone) } else { (hit.cover, Holds::Always) };
+        let (cover, holds) = if hit.is_self_made { (Cover::Grace, Holds::NoTie) } else { (hit.cover, Holds::Always) };
         Self { cover, record: hit.record, weight, holds, fits_care: true, proof: Box::default() }
     }
 
@@ -104,7 +104,9 @@ impl Weights {
         if weight == self.weight {
             format!("Explained: {what}")
         } else {
-            format!("Explained: {what}, shortly before it began or after it ended, or recorded by this person afterwards")
+            format!(
+                "Explained: {what}, shortly before it began or after it ended, or recorded by this person afterwards"
+            )
         }
     }
 }
