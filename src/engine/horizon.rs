@@ -103,6 +103,11 @@ impl Horizon {
         find(&self.buckets, self.first, number)
     }
 
+    fn row(&self, number: u32) -> Option<&Access> {
+        let place = number.wrapping_sub(self.first) as usize;
+        self.buckets.get(place / BUCKET)?.rows.rows.get(place % BUCKET)
+    }
+
     /// A row to change.
     pub(super) fn find_mut(&mut self, number: u32) -> Option<&mut Access> {
         let place = number.wrapping_sub(self.first) as usize;
@@ -121,14 +126,14 @@ impl Horizon {
         self.chain(last, |row| row.previous_of_user)
     }
 
-    /// A user's rows with their event ids, newest first.
-    pub(super) fn accesses_of(&self, user: u32) -> impl Iterator<Item = (&Access, &str)> {
-        self.of_user(user).filter_map(|number| self.find(number))
+    /// A user's rows with their numbers, newest first.
+    pub(super) fn rows_of(&self, user: u32) -> impl Iterator<Item = (u32, &Access)> {
+        self.of_user(user).filter_map(|number| self.row(number).map(|row| (number, row)))
     }
 
     fn chain(&self, last: Option<u32>, previous: impl Fn(&Access) -> u32) -> impl Iterator<Item = u32> {
-        let held = move |number: u32| self.find(number).map(|_| number);
-        let step = move |number: &u32| self.find(*number).map(|(row, _)| previous(row)).and_then(held);
+        let held = move |number: u32| self.row(number).map(|_| number);
+        let step = move |number: &u32| self.row(*number).map(&previous).and_then(held);
         std::iter::successors(last.and_then(held), step)
     }
 

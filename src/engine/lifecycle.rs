@@ -84,8 +84,8 @@ impl Episode {
         if due <= now { now.plus(1) } else { due }
     }
 
-    /// When what the person did around an access has to be looked at again: when their shift is over, and
-    /// once more before it is forgotten. Looks are at full hours, so that the accesses of one sitting are looked
+    /// When what the person did around an unexplained access has to be looked at again: when their shift is
+    /// over, and once more before it is forgotten. Looks are at full hours, so that the accesses of one sitting are looked
     /// at together. An explained access that nobody has heard of is let go of when it cannot change any more.
     fn next_look(&self, now: Timestamp, rules: &Rules) -> Timestamp {
         let engine = &rules.engine;
@@ -93,13 +93,14 @@ impl Episode {
             return Timestamp::MAX;
         }
         let looks = self.members.iter().flat_map(|member| {
-            let is_released = self.case.is_none() && !member.decision.joins();
-            let over = member.row.at.plus(engine.settle_window.micros()).plus(1);
-            [
-                hour_from(member.row.at.plus(engine.trail())),
-                hour_by(member.row.at.plus(engine.trail_lasts())),
-                if is_released { over } else { Timestamp::MAX },
-            ]
+            let at = member.row.at;
+            if member.decision.joins() {
+                [hour_from(at.plus(engine.trail())), hour_by(at.plus(engine.trail_lasts()))]
+            } else {
+                let over =
+                    if self.case.is_none() { at.plus(engine.settle_window.micros()).plus(1) } else { Timestamp::MAX };
+                [over; 2]
+            }
         });
         looks.filter(|at| *at > now).min().unwrap_or(Timestamp::MAX)
     }

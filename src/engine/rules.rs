@@ -99,29 +99,40 @@ impl Rules {
             settle_window: self.engine.settle_window.micros(),
         };
         let mut view = View::new(access, moment, &self.zone, gaps, scratch);
-        view.trail = self.trail(access, moment);
-        let mut evidence = self.look(&view, earlier, |group| group != Group::Absence);
-        let has = |is_wanted: fn(Group) -> bool| evidence.iter().any(|one| is_wanted(self.group(one)));
-        let signs = Signs {
-            tie: has(|group| group == Group::Tie),
-            namesake: has(|group| group == Group::Namesake),
-            acquaintance: has(|group| group == Group::Acquaintance),
-            mark: has(|group| group == Group::Mark),
-        };
-        let deeds = match view.trail {
+        let is_first = |group| !matches!(group, Group::Behaviour | Group::Absence);
+        let mut evidence = self.look(&view, earlier, is_first);
+        let signs = self.signs(&evidence);
+        let claims: Vec<(u8, Claim)> = self.claims(&view, false).collect();
+        let by_record = strongest(&claims, signs);
+        // What the person did matters where no record explains, and costs more to look at.
+        view.trail = if by_record.is_none() { self.trail(access, moment) } else { None };
+        evidence.extend(self.look(&view, earlier, |group| group == Group::Behaviour));
+        let deeds = match &view.trail {
             Some(_) => self.deeds(&view),
             None => earlier.and_then(|earlier| earlier.deeds.clone()),
         };
-        let explained = self.explain(&view, signs, deeds.as_ref());
+        let by_deeds = deeds.as_ref().filter(|deeds| deeds.holds.beside(signs)).map(|deeds| deeds.explained);
+        let explained = by_record.or(by_deeds);
+        let fits_care =
+            deeds.as_ref().is_some_and(|deeds| deeds.fits_care) || claims.iter().any(|(_, claim)| claim.fits_care);
         view.is_explained = explained.is_some();
-        let fits_care = deeds.as_ref().is_some_and(|deeds| deeds.fits_care)
-            || self.claims(&view, false).any(|(_, claim)| claim.fits_care);
         view.has_weak_reason = fits_care && !signs.tie;
         evidence.extend(self.look(&view, earlier, |group| group == Group::Absence));
         evidence.sort_by_key(|one| one.detector);
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
         Decision { explained, deeds, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+    }
+
+    /// The signs beside which weaker explanations do not hold.
+    fn signs(&self, evidence: &[Evidence]) -> Signs {
+        let has = |wanted: Group| evidence.iter().any(|one| self.group(one) == wanted);
+        Signs {
+            tie: has(Group::Tie),
+            namesake: has(Group::Namesake),
+            acquaintance: has(Group::Acquaintance),
+            mark: has(Group::Mark),
+        }
     }
 
     /// What the person did around an access, as long as all of it is there.
@@ -188,15 +199,6 @@ impl Rules {
         weights.fold(self.engine.prior, |sum, weight| sum + weight)
     }
 
-    /// The strongest explanation that holds beside the signs: inside its dates before grace, then in the order of
-    /// the registry.
-    fn explain(&self, view: &View<'_>, signs: Signs, deeds: Option<&Deeds>) -> Option<Explained> {
-        let records = self.claims(view, false).filter(|(_, claim)| claim.holds.beside(signs));
-        let deeds = deeds.filter(|deeds| deeds.holds.beside(signs)).map(|deeds| deeds.explained);
-        let found = records.map(|(basis, claim)| claim.explained(basis)).chain(deeds);
-        found.reduce(|best, next| if next.cover > best.cover { next } else { best })
-    }
-
     /// The strongest explanation that rests on what the person did.
     fn deeds(&self, view: &View<'_>) -> Option<Deeds> {
         let (basis, claim) = self.claims(view, true).next()?;
@@ -228,6 +230,14 @@ impl Rules {
             Severity::Low
         }
     }
+}
+
+/// The strongest explanation that holds beside the signs: inside its dates before grace, then in the order of the
+/// registry.
+fn strongest(claims: &[(u8, Claim)], signs: Signs) -> Option<Explained> {
+    let claims = claims.iter().filter(|(_, claim)| claim.holds.beside(signs));
+    let found = claims.map(|(basis, claim)| claim.explained(*basis));
+    found.reduce(|best, next| if next.cover > best.cover { next } else { best })
 }
 
 fn build<T: ?Sized>(

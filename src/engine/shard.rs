@@ -277,7 +277,11 @@ impl Shard {
             Target::Everyone => (0..self.episodes.len() as u32).collect(),
         };
         for place in places {
-            self.redecide(place, touch.from, touch.until, world);
+            let is_concerned = |member: &Member| touch.from <= member.row.at && member.row.at <= touch.until;
+            let episode = self.episodes.get(place as usize).and_then(Option::as_ref);
+            if episode.is_some_and(|episode| episode.members.iter().any(is_concerned)) {
+                self.redecide(place, touch.from, touch.until, world);
+            }
         }
         if touch.is_aside {
             return;

@@ -62,7 +62,7 @@ impl Detector for Settings {
         }
         let next_by = access.at.plus(self.within.micros());
         let (mut looks, mut moved_on) = (0, false);
-        for (other, _) in view.trail?.accesses().filter(|(other, _)| other.counts()) {
+        for other in view.trail.as_ref()?.accesses().filter(|other| other.counts()) {
             looks += u32::from(other.patient == access.patient);
             moved_on |= other.patient != access.patient && access.at < other.at && other.at <= next_by;
         }

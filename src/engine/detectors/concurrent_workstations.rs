@@ -75,8 +75,8 @@ impl Settings {
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
         let (access, within) = (view.access, self.within.micros());
-        let trail = view.trail.filter(|_| access.workstation != 0 && !view.is_own_chart())?;
-        let near = trail.accesses().map(|(other, _)| other);
+        let trail = view.trail.as_ref().filter(|_| access.workstation != 0 && !view.is_own_chart())?;
+        let near = trail.accesses();
         let near = near.skip_while(|other| other.at > access.at.plus(within));
         let near = near.take_while(|other| other.at >= access.at.minus(within));
         self.interleave(access, near).then_some(Finding { weight: self.weight, numbers: [0, 0] })

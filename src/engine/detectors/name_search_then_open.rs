@@ -68,8 +68,9 @@ impl Detector for Settings {
             return None;
         }
         let (access, earliest) = (view.access, view.access.at.minus(self.within.micros()));
-        let before = view.trail?.accesses().map(|(other, _)| other);
-        let mut before = before.skip_while(|other| other.at > access.at).take_while(|other| other.at >= earliest);
+        let trail = view.trail.as_ref()?;
+        let mut before =
+            trail.accesses().skip_while(|other| other.at > access.at).take_while(|other| other.at >= earliest);
         let is_about = |patient: u32| patient == NONE || patient == access.patient;
         let search = before.find(|other| other.act.is_name_search() || !is_about(other.patient))?;
         let was_searched = search.act.is_name_search() && is_about(search.patient);

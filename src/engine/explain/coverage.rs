@@ -19,9 +19,8 @@
 //! ## Tuning
 //! `min_patients`, `min_charted`; `weak_weight`: log-odds, negative.
 
-use std::collections::BTreeSet;
-
 use super::{Claim, Explanation, entry};
+use crate::engine::access::Access;
 use crate::engine::enrich::View;
 use crate::engine::evidence::Holds;
 use crate::engine::registry::{Entry, Group, Meta};
@@ -49,25 +48,24 @@ impl Default for Coverage {
 impl Explanation for Coverage {
     fn explain(&self, view: &View<'_>) -> Option<Claim> {
         let units: Vec<u32> = view.units_of(view.access.patient, view.access.at).map(|(unit, _)| unit).collect();
-        let trail = view.trail.filter(|_| view.is_employed && !units.is_empty())?;
-        let (mut strangers, mut patients, mut charted) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for (other, _) in trail.accesses().filter(|(other, _)| other.counts()) {
-            let patient = other.patient;
-            if patient == view.access.patient || strangers.contains(&patient) {
-                continue;
+        let trail = view.trail.as_ref().filter(|_| view.is_employed && !units.is_empty())?;
+        let others = || trail.accesses().filter(|other| other.counts() && other.patient != view.access.patient);
+        let written = others().filter(|other| matches!(other.action(), Action::Create | Action::Update));
+        let mut charted: Vec<u32> = written.map(|other| other.patient).collect();
+        charted.sort_unstable();
+        charted.dedup();
+        if charted.len() < self.min_charted {
+            return None;
+        }
+        let is_here = |other: &Access| view.units_of(other.patient, other.at).any(|(unit, _)| units.contains(&unit));
+        let (mut seen, mut patients) = (Vec::new(), Vec::new());
+        for other in others() {
+            if !seen.contains(&other.patient) {
+                seen.push(other.patient);
+                patients.extend(Some(other.patient).filter(|_| is_here(other)));
             }
-            if !patients.contains(&patient) {
-                let is_here = view.units_of(patient, other.at).any(|(unit, _)| units.contains(&unit));
-                if is_here {
-                    patients.insert(patient)
-                } else {
-                    strangers.insert(patient)
-                };
-            }
-            if matches!(other.action(), Action::Create | Action::Update) && patients.contains(&patient) {
-                charted.insert(patient);
-            }
-            if patients.len() >= self.min_patients && charted.len() >= self.min_charted {
+            let wrote = || patients.iter().filter(|patient| charted.binary_search(patient).is_ok()).count();
+            if patients.len() >= self.min_patients && wrote() >= self.min_charted {
                 let texts = &view.context.dictionary.patients;
                 let mut proof: Vec<&str> = patients.iter().map(|&patient| texts.text(patient)).collect();
                 proof.sort_unstable();

@@ -38,13 +38,13 @@ impl Default for Documented {
 
 impl Explanation for Documented {
     fn explain(&self, view: &View<'_>) -> Option<Claim> {
-        let trail = view.trail.filter(|_| view.is_employed)?;
+        let trail = view.trail.as_ref().filter(|_| view.is_employed)?;
         let is_work = |other: &Access| {
             other.patient == view.access.patient
                 && other.counts()
                 && matches!(other.action(), Action::Create | Action::Update)
         };
-        let (_, event_id) = trail.accesses().filter(|(other, _)| is_work(other)).last()?;
+        let event_id = trail.earliest(is_work)?;
         let holds = if view.hits.supported { Holds::NoTieNoMark } else { Holds::Alone };
         Some(Claim::of_deeds(event_id, self.weak_weight, holds))
     }
