@@ -45,6 +45,8 @@ pub(super) struct Case {
     /// The access that the incident started with; another one only when that one is explained.
     pub(super) first_event_id: String,
     pub(super) status: Status,
+    /// The incident that it has become part of.
+    pub(super) merged_into: Option<String>,
     /// When a provisional one settles.
     pub(super) settles_at: Timestamp,
     pub(super) sequence: u32,
@@ -163,7 +165,7 @@ impl Episode {
             score: weighed.score,
             severity: weighed.severity,
             status: case.status,
-            merged_into: None,
+            merged_into: case.merged_into.clone(),
             occurred_first: shown.first().map_or(Timestamp::MIN, |member| member.row.at),
             occurred_last: shown.last().map_or(Timestamp::MIN, |member| member.row.at),
             access_count: shown.len() as u64,

@@ -2,6 +2,8 @@
 //! settle window, grown at most once an hour, withdrawn when a late record explains it, opened again
 //! when that record is taken back.
 
+use jiff::civil::Date;
+
 use crate::model::incident::{ChangeReason, IncidentChange, IncidentKind, Severity, Status};
 use crate::model::time::{HOUR, Timestamp};
 
@@ -9,25 +11,130 @@ use super::episode::{Case, Episode, Weighed, incident_id};
 use super::rules::Rules;
 use super::shard::World;
 
+/// What the life of an incident depends on, besides time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) is_over: bool,
+    pub(super) severity: Severity,
+    pub(super) is_degraded: bool,
+    /// Accesses that count against the person now.
+    pub(super) accesses: usize,
+    /// The newest of them.
+    pub(super) newest: Timestamp,
+    /// Until when a relationship cannot be told, where that is so.
+    pub(super) unknown_until: Option<Timestamp>,
+}
+
+impl Case {
+    /// A new incident, known by its id, the local date on which it started and its first access.
+    pub(super) fn open(incident_id: String, start: Date, first: (Timestamp, &str), rules: &Rules) -> Self {
+        Self {
+            incident_id,
+            start_date: start.to_string(),
+            first_event_id: first.1.to_owned(),
+            status: Status::Provisional,
+            merged_into: None,
+            settles_at: first.0.plus(rules.engine.settle_window.micros()),
+            sequence: 0,
+            is_handed: false,
+            handed_accesses: 0,
+            handed_at: None,
+        }
+    }
+
+    /// Moves the incident on; says why it has to be handed over, where it has.
+    pub(super) fn advance(&mut self, standing: &Standing, now: Timestamp, rules: &Rules) -> Option<ChangeReason> {
+        match (self.status, standing.is_over) {
+            (Status::Merged, _) | (Status::Withdrawn, false) => None,
+            (Status::Withdrawn, true) => {
+                self.status = Status::Provisional;
+                self.settles_at = standing.newest.plus(rules.engine.settle_window.micros());
+                self.hand_if_urgent(standing, now)
+            }
+            (_, false) => self.withdraw(standing, now),
+            (Status::Provisional, true) => self.settle_if_due(standing, now, rules),
+            (_, true) => self.hand_growth(standing, now),
+        }
+    }
+
+    /// Whether something is still to come: it has not settled, or growth has not been handed over.
+    pub(super) fn is_waiting(&self, accesses: usize) -> bool {
+        self.status == Status::Provisional
+            || self.status == Status::Open && (!self.is_handed || self.handed_accesses < accesses)
+    }
+
+    /// When it must be looked at again; `MAX` = never by itself.
+    pub(super) fn due(&self, accesses: usize) -> Timestamp {
+        if !self.is_waiting(accesses) {
+            return Timestamp::MAX;
+        }
+        let settles = if self.status == Status::Provisional { self.settles_at } else { next_hour(self.handed_at) };
+        if self.is_handed && self.handed_accesses < accesses { settles.min(next_hour(self.handed_at)) } else { settles }
+    }
+
+    fn hand_if_urgent(&mut self, standing: &Standing, now: Timestamp) -> Option<ChangeReason> {
+        let is_urgent = standing.severity >= Severity::High && !standing.is_degraded;
+        (is_urgent && !self.is_handed).then(|| self.hand(ChangeReason::Opened, standing, now))
+    }
+
+    fn settle_if_due(&mut self, standing: &Standing, now: Timestamp, rules: &Rules) -> Option<ChangeReason> {
+        if now < self.settles_at {
+            return match self.is_handed {
+                true => self.hand_growth(standing, now),
+                false => self.hand_if_urgent(standing, now),
+            };
+        }
+        if let Some(until) = standing.unknown_until {
+            let window = rules.engine.settle_window.micros();
+            self.settles_at = if until == Timestamp::MAX { now.plus(window) } else { until.max(now.plus(1)) };
+            return None;
+        }
+        self.status = Status::Open;
+        let reason = if self.is_handed { ChangeReason::Settled } else { ChangeReason::Opened };
+        Some(self.hand(reason, standing, now))
+    }
+
+    fn hand_growth(&mut self, standing: &Standing, now: Timestamp) -> Option<ChangeReason> {
+        let has_grown = self.handed_accesses < standing.accesses && next_hour(self.handed_at) <= now;
+        (self.is_handed && has_grown).then(|| self.hand(ChangeReason::Grew, standing, now))
+    }
+
+    fn withdraw(&mut self, standing: &Standing, now: Timestamp) -> Option<ChangeReason> {
+        self.status = Status::Withdrawn;
+        let reason = self.is_handed.then(|| self.hand(ChangeReason::Withdrawn, standing, now));
+        self.is_handed = false;
+        reason
+    }
+
+    fn hand(&mut self, reason: ChangeReason, standing: &Standing, now: Timestamp) -> ChangeReason {
+        self.sequence += 1;
+        self.is_handed = true;
+        self.handed_accesses = standing.accesses;
+        self.handed_at = Some(now);
+        reason
+    }
+}
+
 impl Episode {
     /// Moves the incident on after its accesses or its time have changed.
-    pub(super) fn assess(&mut self, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
-        let weighed = self.weigh(world.rules, world.context);
-        let status = self.case.as_ref().map(|case| case.status);
-        match (status, weighed.is_over) {
-            (None, false) | (Some(Status::Withdrawn | Status::Merged), false) => None,
-            (None, true) => {
-                self.open(world);
-                self.hand_if_urgent(&weighed, now, world)
-            }
-            (Some(Status::Withdrawn), true) => {
-                self.reopen(now, world.rules);
-                self.hand_if_urgent(&weighed, now, world)
-            }
-            (Some(_), false) => self.withdraw(&weighed, now, world),
-            (Some(Status::Provisional), true) => self.settle_if_due(&weighed, now, world),
-            (Some(_), true) => self.hand_growth(&weighed, now, world),
+    pub(super) fn assess(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
+        if self.case.is_none() && weighed.is_over {
+            self.open(world);
         }
+        let standing = Standing {
+            is_over: weighed.is_over,
+            severity: weighed.severity,
+            is_degraded: !weighed.degraded.is_empty(),
+            accesses: self.active().count(),
+            newest: self.active().last().map_or(now, |member| member.row.at),
+            unknown_until: self.unknown_until(),
+        };
+        let reason = self.case.as_mut()?.advance(&standing, now, world.rules)?;
+        self.change(world.rules, world.context, weighed, reason, now)
+    }
+
+    fn unknown_until(&self) -> Option<Timestamp> {
+        self.active().filter_map(|member| member.decision.unknown.map(|(_, until)| until)).max()
     }
 
     /// Parts the incident from the accesses that remain when the access that it started with is
@@ -53,12 +160,9 @@ impl Episode {
         Some(rest)
     }
 
-    /// Whether something is still to come: it has not settled, or growth has not been handed over.
+    /// Whether something is still to come.
     pub(super) fn is_waiting(&self) -> bool {
-        self.case.as_ref().is_some_and(|case| {
-            case.status == Status::Provisional
-                || case.status == Status::Open && (!case.is_handed || case.handed_accesses < self.active().count())
-        })
+        self.case.as_ref().is_some_and(|case| case.is_waiting(self.active().count()))
     }
 
     /// When the episode must be looked at again.
@@ -67,12 +171,7 @@ impl Episode {
         let is_ending = self.is_current && (ends_at > now || !self.is_waiting());
         let mut due = if is_ending { ends_at } else { Timestamp::MAX };
         let is_withdrawn = self.case.as_ref().is_some_and(|case| case.status == Status::Withdrawn);
-        if let Some(case) = self.case.as_ref().filter(|_| self.is_waiting()) {
-            due = due.min(if case.status == Status::Provisional { case.settles_at } else { next_hour(case.handed_at) });
-            if case.is_handed && case.handed_accesses < self.active().count() {
-                due = due.min(next_hour(case.handed_at));
-            }
-        }
+        due = due.min(self.case.as_ref().map_or(Timestamp::MAX, |case| case.due(self.active().count())));
         // An access whose feed was silent is looked at again when the feed has settled.
         let window = rules.engine.settle_window.micros();
         for until in
@@ -107,97 +206,11 @@ impl Episode {
 
     fn open(&mut self, world: World<'_>) {
         let Some(first) = self.active().next() else { return };
-        let users = &world.context.dictionary.users;
-        let patients = &world.context.dictionary.patients;
+        let (users, patients) = (&world.context.dictionary.users, &world.context.dictionary.patients);
         let start = world.rules.zone.date(first.row.at);
-        self.case = Some(Case {
-            incident_id: incident_id(
-                IncidentKind::Pair,
-                Some(users.text(self.user)),
-                Some(patients.text(self.patient)),
-                start,
-            ),
-            start_date: start.to_string(),
-            first_event_id: first.event_id.to_string(),
-            status: Status::Provisional,
-            settles_at: first.row.at.plus(world.rules.engine.settle_window.micros()),
-            sequence: 0,
-            is_handed: false,
-            handed_accesses: 0,
-            handed_at: None,
-        });
-    }
-
-    fn reopen(&mut self, now: Timestamp, rules: &Rules) {
-        let newest = self.active().last().map_or(now, |member| member.row.at);
-        if let Some(case) = self.case.as_mut() {
-            case.status = Status::Provisional;
-            case.settles_at = newest.plus(rules.engine.settle_window.micros());
-        }
-    }
-
-    fn hand_if_urgent(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
-        let is_urgent = weighed.severity >= Severity::High && weighed.degraded.is_empty();
-        let is_handed = self.case.as_ref().is_some_and(|case| case.is_handed);
-        (is_urgent && !is_handed).then(|| self.hand(weighed, ChangeReason::Opened, now, world)).flatten()
-    }
-
-    fn settle_if_due(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
-        let window = world.rules.engine.settle_window.micros();
-        let unknown_until = self.active().filter_map(|member| member.decision.unknown.map(|(_, until)| until)).max();
-        let case = self.case.as_mut()?;
-        if now < case.settles_at {
-            return match case.is_handed {
-                true => self.hand_growth(weighed, now, world),
-                false => self.hand_if_urgent(weighed, now, world),
-            };
-        }
-        if let Some(until) = unknown_until {
-            case.settles_at = if until == Timestamp::MAX { now.plus(window) } else { until.max(now.plus(1)) };
-            return None;
-        }
-        case.status = Status::Open;
-        let reason = if case.is_handed { ChangeReason::Settled } else { ChangeReason::Opened };
-        self.hand(weighed, reason, now, world)
-    }
-
-    fn hand_growth(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
-        let accesses = self.active().count();
-        let case = self.case.as_ref()?;
-        if !case.is_handed {
-            return None;
-        }
-        let has_grown = case.handed_accesses < accesses && next_hour(case.handed_at) <= now;
-        has_grown.then(|| self.hand(weighed, ChangeReason::Grew, now, world)).flatten()
-    }
-
-    fn withdraw(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<IncidentChange> {
-        let case = self.case.as_mut()?;
-        case.status = Status::Withdrawn;
-        if !case.is_handed {
-            return None;
-        }
-        let change = self.hand(weighed, ChangeReason::Withdrawn, now, world);
-        if let Some(case) = self.case.as_mut() {
-            case.is_handed = false;
-        }
-        change
-    }
-
-    fn hand(
-        &mut self,
-        weighed: &Weighed,
-        reason: ChangeReason,
-        now: Timestamp,
-        world: World<'_>,
-    ) -> Option<IncidentChange> {
-        let accesses = self.active().count();
-        let case = self.case.as_mut()?;
-        case.sequence += 1;
-        case.is_handed = true;
-        case.handed_accesses = accesses;
-        case.handed_at = Some(now);
-        self.change(world.rules, world.context, weighed, reason, now)
+        let (user, patient) = (users.text(self.user), patients.text(self.patient));
+        let id = incident_id(IncidentKind::Pair, Some(user), Some(patient), start);
+        self.case = Some(Case::open(id, start, (first.row.at, &first.event_id), world.rules));
     }
 }
 

@@ -366,7 +366,8 @@ impl Shard {
     fn assess(&mut self, place: u32, world: World<'_>) {
         let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
         let rest = episode.part(world);
-        if let Some(change) = episode.assess(self.clock, world) {
+        let weighed = episode.weigh(world.rules, world.context);
+        if let Some(change) = episode.assess(&weighed, self.clock, world) {
             self.out.handoffs.push(change);
         }
         self.dirty.insert(place);
