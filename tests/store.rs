@@ -26,6 +26,7 @@ pub(crate) fn incident(id: &str, score: f64) -> IncidentRecord {
         incident_id: id.to_owned(),
         kind: IncidentKind::Pair,
         user_id: Some("u1".to_owned()),
+        user_ids: Vec::new(),
         patient_ids: vec!["p1".to_owned()],
         score,
         severity: Severity::High,

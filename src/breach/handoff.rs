@@ -322,6 +322,7 @@ mod tests {
                 incident_id: "iabcdefghijklmnopqrstuvwxyz".to_owned(),
                 kind: IncidentKind::UserBurst,
                 user_id: Some("U1".to_owned()),
+                user_ids: Vec::new(),
                 patient_ids: vec!["P1".to_owned(), "P2".to_owned()],
                 score: 0.1 + 0.2,
                 severity: Severity::High,

@@ -70,7 +70,14 @@ pub(super) struct Episode {
     pub(super) due: Timestamp,
     /// Whether it still takes new accesses.
     pub(super) is_current: bool,
+    /// The incident of a group that it is part of.
+    pub(super) group: Option<Box<str>>,
+    /// What groups were told last.
+    pub(super) told: Told,
 }
+
+/// How many unexplained accesses there were, the newest of them, the score, and where the incident stood.
+pub(super) type Told = (usize, Option<Timestamp>, f64, Option<Status>);
 
 /// An episode, weighed.
 #[derive(Clone, Debug)]
@@ -79,13 +86,24 @@ pub(super) struct Weighed {
     pub(super) is_over: bool,
     pub(super) severity: Severity,
     pub(super) degraded: BTreeSet<super::feeds::Unknown>,
-    strongest: Vec<Evidence>,
+    /// Whether something raises the severity.
+    pub(super) is_raised: bool,
+    pub(super) strongest: Vec<Evidence>,
     explained: Option<Explained>,
 }
 
 impl Episode {
     pub(super) fn new(user: u32, patient: u32) -> Self {
-        Self { user, patient, members: Vec::new(), case: None, due: Timestamp::MAX, is_current: true }
+        Self {
+            user,
+            patient,
+            members: Vec::new(),
+            case: None,
+            due: Timestamp::MAX,
+            is_current: true,
+            group: None,
+            told: (0, None, 0.0, None),
+        }
     }
 
     pub(super) fn add(&mut self, member: Member) {
@@ -138,18 +156,17 @@ impl Episode {
         let degraded: BTreeSet<_> =
             self.active().filter_map(|member| member.decision.unknown.map(|(why, _)| why)).collect();
         let is_over = score >= rules.engine.flag_threshold && self.active().next().is_some();
-        let severity = self.severity(rules, context, score, !degraded.is_empty());
-        Weighed { score, is_over, severity, degraded, strongest, explained }
+        let is_raised = self.is_raised(context);
+        let severity = rules.severity(score, is_raised, !degraded.is_empty());
+        Weighed { score, is_over, severity, degraded, is_raised, strongest, explained }
     }
 
-    fn severity(&self, rules: &Rules, context: &Context, score: f64, is_degraded: bool) -> Severity {
-        let by_score = rules.severity_of(score);
+    /// Whether an export, or a mark of the chart, raises the severity.
+    fn is_raised(&self, context: &Context) -> bool {
         let exported = self.active().any(|member| member.row.action() == Action::Export);
         let at = self.last_at();
         let chart = context.chart(self.patient).and_then(|chart| chart.in_force(at, at));
-        let is_raised = exported || chart.is_some_and(|chart| chart.is_vip || chart.is_restricted);
-        let severity = if is_raised { by_score.raised() } else { by_score };
-        if is_degraded { severity.min(Severity::Medium) } else { severity }
+        exported || chart.is_some_and(|chart| chart.is_vip || chart.is_restricted)
     }
 
     /// The incident as it stands. The episode must have a case.
@@ -161,6 +178,7 @@ impl Episode {
             incident_id: case.incident_id.clone(),
             kind: IncidentKind::Pair,
             user_id: Some(context.dictionary.users.text(self.user).to_owned()),
+            user_ids: Vec::new(),
             patient_ids: vec![context.dictionary.patients.text(self.patient).to_owned()],
             score: weighed.score,
             severity: weighed.severity,
@@ -176,6 +194,26 @@ impl Episode {
         })
     }
 
+    /// Some of its accesses as a unit, counted once across incidents: its first event is that of the incident.
+    pub(super) fn unit(&self, shown: &[&Member], weighed: &Weighed, rules: &Rules, context: &Context) -> Unit {
+        let rows = || shown.iter().map(|member| &member.row);
+        let resources = rows().map(Access::resource).filter(|&resource| resource != NONE);
+        let first = || shown.first().map(|member| member.event_id.to_string()).unwrap_or_default();
+        let is_policy = rules.is_policy(&weighed.strongest);
+        Unit {
+            patient_id: context.dictionary.patients.text(self.patient).to_owned(),
+            user_id: context.dictionary.users.text(self.user).to_owned(),
+            first_event_id: self.case.as_ref().map_or_else(first, |case| case.first_event_id.clone()),
+            occurred_first: shown.first().map_or(Timestamp::MIN, |member| member.row.at),
+            occurred_last: shown.last().map_or(Timestamp::MIN, |member| member.row.at),
+            access_count: shown.len() as u64,
+            actions: sorted(rows().map(|row| row.action().name())),
+            resources: sorted(resources.map(|resource| context.dictionary.resources.text(resource))),
+            printed_or_exported: rows().any(|row| Unit::takes_out(row.action())),
+            unit_kind: if is_policy { UnitKind::Policy } else { UnitKind::Access },
+        }
+    }
+
     /// The incident as it is handed over. The episode must have a case.
     pub(super) fn change(
         &self,
@@ -189,25 +227,12 @@ impl Episode {
         let incident = self.incident(rules, context, weighed)?;
         let shown = self.shown();
         let rows = || shown.iter().map(|member| &member.row);
-        let resources = rows().map(Access::resource).filter(|&resource| resource != NONE);
-        let unit = Unit {
-            patient_id: context.dictionary.patients.text(self.patient).to_owned(),
-            user_id: context.dictionary.users.text(self.user).to_owned(),
-            first_event_id: case.first_event_id.clone(),
-            occurred_first: incident.occurred_first,
-            occurred_last: incident.occurred_last,
-            access_count: incident.access_count,
-            actions: sorted(rows().map(|row| row.action().name())),
-            resources: sorted(resources.map(|resource| context.dictionary.resources.text(resource))),
-            printed_or_exported: rows().any(|row| Unit::takes_out(row.action())),
-            unit_kind: if rules.is_policy(&weighed.strongest) { UnitKind::Policy } else { UnitKind::Access },
-        };
         let earliest = |instant: fn(&Access) -> Timestamp| rows().map(instant).filter(|at| at.is_finite()).min();
         Some(IncidentChange {
             emitted_at: now,
             sequence: case.sequence,
             reason,
-            units: vec![unit],
+            units: vec![self.unit(&shown, weighed, rules, context)],
             recorded_at: earliest(|row| row.recorded_at),
             available_at: earliest(|row| row.available_at),
             ingested_at: earliest(|row| row.ingested_at),
@@ -222,21 +247,24 @@ fn history(shown: &[&Member], rules: &Rules) -> History {
     History { accesses: shown.len() as u32, days: days.len() as u32 }
 }
 
-fn contributions(rules: &Rules, weighed: &Weighed) -> Vec<Contribution> {
-    let found = weighed.strongest.iter().map(|evidence| {
+/// Evidence as an incident lists it.
+pub(super) fn listed(rules: &Rules, evidence: &[Evidence]) -> Vec<Contribution> {
+    let found = evidence.iter().map(|evidence| {
         let detector = &rules.detectors[usize::from(evidence.detector)];
-        Contribution {
-            id: detector.meta.id.to_owned(),
-            weight: evidence.weight,
-            reason: detector.rule.reason(evidence),
-        }
+        let (id, weight) = (detector.meta.id.to_owned(), evidence.weight);
+        Contribution { id, weight, reason: detector.rule.reason(evidence) }
     });
+    found.collect()
+}
+
+fn contributions(rules: &Rules, weighed: &Weighed) -> Vec<Contribution> {
+    let found = listed(rules, &weighed.strongest);
     let explained = weighed.explained.iter().map(|explained| {
         let explanation = &rules.explanations[usize::from(explained.basis)];
         let id = format!("explained:{}", explanation.meta.id);
         Contribution { id, weight: explained.weight, reason: explanation.rule.reason(explained.weight) }
     });
-    found.chain(explained).collect()
+    found.into_iter().chain(explained).collect()
 }
 
 fn sorted<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {

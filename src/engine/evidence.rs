@@ -33,6 +33,48 @@ pub struct History {
     pub days: u32,
 }
 
+/// Accesses without a reason that may belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gathering {
+    /// One person's charts of one local day.
+    Day(Day),
+    /// The people who opened one chart within a few days.
+    Chart(Visitors),
+    /// One person's looks of the last months, none of which makes an incident alone.
+    Series(Series),
+}
+
+/// One person's charts of one local day that nothing explains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Day {
+    pub charts: u32,
+    /// How many there are on a usual day of this person, by the days before.
+    pub usual: f64,
+    /// Charts from which something was printed or exported.
+    pub taken_out: u32,
+    /// Charts of which only the face sheet was opened.
+    pub face_sheets: u32,
+    /// Charts whose number follows closely on that of another one.
+    pub in_sequence: u32,
+}
+
+/// People who opened one chart without a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visitors {
+    pub users: u32,
+    /// Departments to which they belong.
+    pub departments: u32,
+}
+
+/// One person's looks that weigh something and make no incident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Series {
+    pub looks: u32,
+    /// Weights of what links the person to the charts, or marks them, each less the longer ago; the largest is
+    /// not among them.
+    pub weight: f64,
+}
+
 /// A record that explains an access.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explained {
@@ -104,6 +146,8 @@ pub struct Decision {
     pub unknown: Option<(Unknown, Timestamp)>,
     /// Whether this access alone reaches the threshold.
     pub is_over: bool,
+    /// Whether a reason is there that does not hold.
+    pub is_doubtful: bool,
 }
 
 impl Decision {

@@ -133,7 +133,7 @@ impl Episode {
         self.change(world.rules, world.context, weighed, reason, now)
     }
 
-    fn unknown_until(&self) -> Option<Timestamp> {
+    pub(super) fn unknown_until(&self) -> Option<Timestamp> {
         self.active().filter_map(|member| member.decision.unknown.map(|(_, until)| until)).max()
     }
 

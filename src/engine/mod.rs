@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod explain;
 pub mod feeds;
 pub mod grace;
+mod group;
 mod horizon;
 mod intake;
 mod lifecycle;
@@ -46,12 +47,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::model::context::ContextUpdate;
-use crate::model::incident::Incident;
+use crate::model::incident::{Incident, IncidentChange};
 use crate::model::time::Timestamp;
 
 pub use access::{Access, Rows};
 use context::{Context, Draft, Touch};
 use dictionary::Dictionary;
+use group::{Desk, Part, PartKey, Sight};
 pub use intake::{Arrival, Intake};
 use output::{Output, Slots, Tally};
 use rules::Rules;
@@ -64,6 +66,7 @@ pub struct Engine {
     rules: Rules,
     context: Context,
     shards: Vec<Shard>,
+    desk: Desk,
     /// Facts to come; in the order in which they become known while an advance goes on.
     timeline: Vec<Touch>,
     /// Facts that came after their time, for the next advance.
@@ -75,6 +78,8 @@ pub struct Engine {
     journal: Journal,
     /// Episodes changed since the last save, by shard and place.
     unsaved: BTreeSet<(usize, u32)>,
+    /// Incidents of groups changed since the last save.
+    unsaved_bursts: BTreeSet<usize>,
     next_key: u64,
 }
 
@@ -88,6 +93,7 @@ impl Engine {
             rules: Rules::new(policy)?,
             context: Context::new(policy),
             shards: (0..shards.max(1)).map(|_| Shard::new()).collect(),
+            desk: Desk::default(),
             timeline: Vec::new(),
             late: Vec::new(),
             clock: Timestamp::MIN,
@@ -96,6 +102,7 @@ impl Engine {
             report: Report::default(),
             journal: Journal::default(),
             unsaved: BTreeSet::new(),
+            unsaved_bursts: BTreeSet::new(),
             next_key: 1,
         })
     }
@@ -231,7 +238,39 @@ impl Engine {
         });
         self.timeline.drain(..due);
         self.clock = self.clock.max(watermark);
-        self.collect()
+        let changes = self.gather();
+        let mut output = self.collect();
+        output.handoffs.retain(|change| !self.desk.is_overtaken(change));
+        output.handoffs.extend(changes);
+        output.sort();
+        output
+    }
+
+    /// Brings what shards found together, and tells them what came of it.
+    fn gather(&mut self) -> Vec<IncidentChange> {
+        let mut parts: Vec<(PartKey, Part)> = Vec::new();
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            parts.extend(std::mem::take(&mut shard.told).into_iter().map(|(place, part)| ((number, place), part)));
+        }
+        let (users, patients) = (&self.context.dictionary.users, &self.context.dictionary.patients);
+        parts.sort_by(|(_, one), (_, other)| {
+            let texts = |part: &Part| (users.text(part.user), patients.text(part.patient));
+            one.at.cmp(&other.at).then_with(|| texts(one).cmp(&texts(other)))
+        });
+        let sight = Sight { rules: &self.rules, context: &self.context };
+        let changes = self.desk.live(parts, self.clock, sight);
+        self.heed();
+        changes
+    }
+
+    /// Lets the shards do what the desk of groups says.
+    fn heed(&mut self) {
+        let world =
+            World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
+        for ((shard, place), notice) in std::mem::take(&mut self.desk.notices) {
+            self.shards[shard].heed(place, notice, world);
+        }
+        self.shards.iter_mut().for_each(|shard| shard.bury(world));
     }
 
     /// The end of the input: lives through the time up to `now` and reports what is still held.
@@ -257,6 +296,7 @@ impl Engine {
                 episode.incident(&self.rules, &self.context, &weighed)
             })
             .collect();
+        incidents.extend(self.desk.bursts.iter().map(|burst| burst.incident(&self.rules, &self.context)));
         incidents.sort_by(|one, other| {
             other.score.total_cmp(&one.score).then_with(|| one.incident_id.cmp(&other.incident_id))
         });
@@ -299,6 +339,12 @@ impl Engine {
                 let Some(episode) = episode.filter(|episode| episode.case.is_some()) else { continue };
                 let weighed = episode.weigh(&self.rules, &self.context);
                 output.incidents.extend(episode.incident(&self.rules, &self.context, &weighed));
+            }
+        }
+        for number in std::mem::take(&mut self.desk.changed) {
+            output.incidents.push(self.desk.bursts[number].incident(&self.rules, &self.context));
+            if self.journal.is_on {
+                self.unsaved_bursts.insert(number);
             }
         }
         output.sort();

@@ -105,7 +105,8 @@ impl Output {
     /// Reports the accesses of an episode that will not change any more in this run.
     pub(super) fn report(&mut self, episode: &Episode, world: World<'_>) {
         let (user, patient) = names(episode.user, episode.patient, world);
-        let incident_id: Option<Box<str>> = episode.case.as_ref().map(|case| case.incident_id.as_str().into());
+        let own = || episode.case.as_ref().map(|case| case.incident_id.as_str().into());
+        let incident_id: Option<Box<str>> = episode.group.clone().or_else(own);
         for member in &episode.members {
             for evidence in &member.decision.evidence {
                 self.detections.push(Detection {
@@ -162,7 +163,8 @@ fn names<'w>(user: u32, patient: u32, world: World<'w>) -> (&'w str, &'w str) {
 /// Suspicious, if it belongs to an incident that is not withdrawn; else explained, if an explanation
 /// holds; else unexplained. A low score alone never explains.
 fn verdict(episode: &Episode, is_explained: bool, joins: bool) -> VerdictKind {
-    let stands = episode.case.as_ref().is_some_and(|case| case.status != Status::Withdrawn);
+    let has_own = episode.case.as_ref().is_some_and(|case| case.status != Status::Withdrawn);
+    let stands = has_own || episode.group.is_some();
     match (stands && joins, is_explained) {
         (true, _) => VerdictKind::Suspicious,
         (false, true) => VerdictKind::Explained,

@@ -23,6 +23,8 @@ pub enum Group {
     Behaviour,
     /// That nothing explains the access; looked at last.
     Absence,
+    /// That many accesses without a reason belong together: those of one person, or those to one chart.
+    Crowd,
 }
 
 impl Group {

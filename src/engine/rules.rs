@@ -7,7 +7,7 @@ use super::access::Access;
 use super::context::{self, Context};
 use super::detectors::{self, Detector};
 use super::enrich::{self, Moment, View};
-use super::evidence::{Decision, Deeds, Evidence, Explained, History, Signs, logistic, rounded};
+use super::evidence::{Decision, Deeds, Evidence, Explained, Finding, Gathering, History, Signs, logistic, rounded};
 use super::explain::{self, Claim, Explanation};
 use super::feeds::GapRule;
 use super::registry::{self, Entry, Group, Meta};
@@ -121,7 +121,8 @@ impl Rules {
         evidence.sort_by_key(|one| one.detector);
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
-        Decision { explained, deeds, evidence, unknown, is_over: logistic(logit) >= self.engine.flag_threshold }
+        let is_over = logistic(logit) >= self.engine.flag_threshold;
+        Decision { explained, deeds, evidence, unknown, is_over, is_doubtful: view.has_weak_reason }
     }
 
     /// The signs beside which weaker explanations do not hold.
@@ -158,8 +159,12 @@ impl Rules {
 
     /// What the detectors say of accesses together.
     pub(super) fn sum_up(&self, history: History) -> Vec<Evidence> {
+        self.found(|detector| detector.sum_up(&history))
+    }
+
+    fn found(&self, ask: impl Fn(&dyn Detector) -> Option<Finding>) -> Vec<Evidence> {
         let found = self.detectors.iter().enumerate().filter_map(|(place, detector)| {
-            let finding = detector.rule.sum_up(&history)?;
+            let finding = ask(&*detector.rule)?;
             Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
         });
         found.collect()
@@ -176,7 +181,7 @@ impl Rules {
         self.is_about_self(evidence) && links.count() == 1
     }
 
-    fn group(&self, evidence: &Evidence) -> Group {
+    pub(super) fn group(&self, evidence: &Evidence) -> Group {
         self.detectors.get(usize::from(evidence.detector)).map_or(Group::Plain, |detector| detector.meta.group)
     }
 
@@ -215,6 +220,19 @@ impl Rules {
         let rules = self.explanations.iter().enumerate();
         let wanted = rules.filter(move |(_, rule)| (rule.meta.group == Group::Behaviour) == of_deeds);
         wanted.filter_map(|(place, rule)| Some((place as u8, rule.rule.explain(view)?)))
+    }
+
+    /// The severity of a score: one step higher where something raises it, medium at most while degraded.
+    #[must_use]
+    pub fn severity(&self, score: f64, is_raised: bool, is_degraded: bool) -> Severity {
+        let by_score = self.severity_of(score);
+        let severity = if is_raised { by_score.raised() } else { by_score };
+        if is_degraded { severity.min(Severity::Medium) } else { severity }
+    }
+
+    /// What the detectors say of accesses that may belong together.
+    pub(super) fn gather(&self, gathering: &Gathering) -> Vec<Evidence> {
+        self.found(|detector| detector.gather(gathering))
     }
 
     /// The severity of a score before anything raises or caps it.

@@ -6,12 +6,14 @@ use std::collections::{BTreeSet, BinaryHeap};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::model::incident::Status;
 use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
 use super::enrich::Moment;
 use super::episode::{Episode, Member};
+use super::group::{Notice, Part};
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
 use super::rules::Rules;
@@ -69,6 +71,10 @@ pub(super) struct Shard {
     pub(super) retired: Tally,
     pub(super) slots: Slots,
     pub(super) out: Output,
+    /// What groups must hear about episodes, by place.
+    pub(super) told: Vec<(u32, Part)>,
+    /// Episodes that have ended, to be let go of unless a group holds them.
+    closing: Vec<u32>,
     /// Episodes changed since the last commit.
     pub(super) dirty: BTreeSet<u32>,
     scratch: Vec<u32>,
@@ -246,10 +252,36 @@ impl Shard {
         if episode.last_at() >= in_horizon {
             return;
         }
-        if let Some(episode) = self.episodes[place as usize].take() {
+        self.closing.push(place);
+    }
+
+    /// Lets go of episodes that have ended without an incident, neither of their own nor of a group.
+    pub(super) fn bury(&mut self, world: World<'_>) {
+        for place in std::mem::take(&mut self.closing) {
+            let slot = &mut self.episodes[place as usize];
+            let Some(episode) = slot.take_if(|episode| episode.case.is_none() && episode.group.is_none()) else {
+                continue;
+            };
             self.let_go(&episode, world);
             forget(&mut self.by_patient, episode.patient, place);
             forget(&mut self.by_user, episode.user, place);
+        }
+    }
+
+    /// Does what the desk of groups says about an episode.
+    pub(super) fn heed(&mut self, place: u32, notice: Notice, world: World<'_>) {
+        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
+        self.dirty.insert(place);
+        match notice {
+            Notice::Group(group) => episode.group = group,
+            Notice::Merged(case) => episode.case = Some(*case),
+            Notice::Parted => {
+                let settles_at = self.clock.plus(world.rules.engine.settle_window.micros());
+                if let Some(case) = episode.case.as_mut() {
+                    (case.status, case.merged_into, case.settles_at) = (Status::Provisional, None, settles_at);
+                }
+                self.assess(place, world);
+            }
         }
     }
 
@@ -369,6 +401,9 @@ impl Shard {
         let weighed = episode.weigh(world.rules, world.context);
         if let Some(change) = episode.assess(&weighed, self.clock, world) {
             self.out.handoffs.push(change);
+        }
+        if let Some(part) = episode.to_part(&weighed, self.clock, world) {
+            self.told.push((place, part));
         }
         self.dirty.insert(place);
         self.schedule(place, world);

@@ -114,6 +114,9 @@ pub struct Incident {
     pub kind: IncidentKind,
     /// The person acting; `None` for a `patient_burst`.
     pub user_id: Option<String>,
+    /// The people acting, for a `patient_burst`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_ids: Vec<String>,
     pub patient_ids: Vec<String>,
     /// 0..1: logistic of `prior` and all weights.
     pub score: f64,

@@ -57,6 +57,7 @@ fn incident(n: u32, kind: IncidentKind, severity: Severity, contributions: Vec<C
         incident_id: format!("i{:0>26}", format!("{:x}", 7_919_u64 * u64::from(n + 1) * 104_729)),
         kind,
         user_id: Some(format!("u{:04}", 1_000 + n * 37)),
+        user_ids: Vec::new(),
         patient_ids: vec![format!("{}", 70_001_200 + n * 13)],
         score: 1.0 / (1.0 + (-logit).exp()),
         severity,

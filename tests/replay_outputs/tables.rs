@@ -19,6 +19,7 @@ fn incident(id: &str, score: f64) -> Incident {
         incident_id: id.to_owned(),
         kind: IncidentKind::Pair,
         user_id: Some("u1".to_owned()),
+        user_ids: Vec::new(),
         patient_ids: vec!["p1".to_owned(), "p2".to_owned()],
         score,
         severity: Severity::High,

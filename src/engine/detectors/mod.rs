@@ -3,10 +3,13 @@
 
 mod break_glass_unsupported;
 mod brief_look;
+mod bulk_export;
 mod concurrent_workstations;
 mod coworker;
+mod curiosity_burst;
 mod deceased_patient;
 mod decoy_patient;
+mod demographics_browsing;
 mod dormant_record;
 mod household;
 mod inactive_account;
@@ -14,19 +17,22 @@ mod name_search_then_open;
 mod neighbor;
 mod no_care_relationship;
 mod off_shift;
+mod record_enumeration;
 mod related_person;
 mod repeat_interest;
 mod reporting_line;
 mod restricted_record;
 mod same_surname;
 mod self_access;
+mod serial_looks;
 mod vip_patient;
+mod volume_spike;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::enrich::View;
-use super::evidence::{Evidence, Finding, History};
+use super::evidence::{Evidence, Finding, Gathering, History};
 use super::registry::{self, Entry, Meta};
 
 pub(super) use break_glass_unsupported::fits_care;
@@ -35,10 +41,17 @@ pub(super) use dormant_record::wakes_before;
 /// One reason to look twice at an access.
 pub trait Detector: Send + Sync {
     /// Looks at one access. Must depend on nothing but the view.
-    fn look(&self, view: &View<'_>) -> Option<Finding>;
+    fn look(&self, _: &View<'_>) -> Option<Finding> {
+        None
+    }
 
     /// Looks at the accesses of an incident together.
     fn sum_up(&self, _: &History) -> Option<Finding> {
+        None
+    }
+
+    /// Looks at accesses without a reason that may belong together.
+    fn gather(&self, _: &Gathering) -> Option<Finding> {
         None
     }
 
@@ -68,6 +81,12 @@ pub static REGISTRY: &[Entry<dyn Detector>] = &[
     off_shift::ENTRY,
     concurrent_workstations::ENTRY,
     brief_look::ENTRY,
+    volume_spike::ENTRY,
+    bulk_export::ENTRY,
+    demographics_browsing::ENTRY,
+    record_enumeration::ENTRY,
+    curiosity_burst::ENTRY,
+    serial_looks::ENTRY,
 ];
 
 /// A detector with settings of type `S`.

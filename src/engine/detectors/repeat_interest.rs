@@ -32,7 +32,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, entry};
-use crate::engine::enrich::View;
 use crate::engine::evidence::{Evidence, Finding, History};
 use crate::engine::registry::{Entry, Group, Meta};
 
@@ -55,10 +54,6 @@ impl Default for Settings {
 }
 
 impl Detector for Settings {
-    fn look(&self, _: &View<'_>) -> Option<Finding> {
-        None
-    }
-
     fn sum_up(&self, history: &History) -> Option<Finding> {
         let accesses = f64::from(history.accesses.saturating_sub(2)) * self.weight_for_access;
         let days = f64::from(history.days.saturating_sub(1)) * self.weight_for_day;

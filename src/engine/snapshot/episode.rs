@@ -19,6 +19,7 @@ use crate::model::access::Outcome;
 use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
 
+use super::burst::Places;
 use super::{StateError, StateRow};
 
 /// Where each held access is: user, patient and event id to the place of its episode and its index.
@@ -45,6 +46,7 @@ struct SavedMember {
     act: u8,
     workstation: u16,
     is_over: bool,
+    is_doubtful: bool,
     evidence: Vec<(String, f64, [u32; 2])>,
     explained: Option<SavedExplained>,
     /// An explanation that rests on what the person did, beside what it holds, whether it fits care, its proof.
@@ -56,7 +58,7 @@ struct SavedMember {
 type SavedExplained = (String, bool, String, f64);
 
 #[derive(Serialize, Deserialize)]
-enum SavedUnknown {
+pub(super) enum SavedUnknown {
     NoRelationships,
     ReportedDown,
     Silent(String),
@@ -105,6 +107,7 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
         act: row.act.bits(),
         workstation: row.workstation,
         is_over: decision.is_over,
+        is_doubtful: decision.is_doubtful,
         evidence: evidence.collect(),
         explained: decision.explained.map(save_explained),
         deeds: deeds.map(|deeds| (save_explained(deeds.explained), deeds.holds, deeds.fits_care, deeds.proof)),
@@ -112,7 +115,7 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
     }
 }
 
-fn save_unknown(why: Unknown) -> SavedUnknown {
+pub(super) fn save_unknown(why: Unknown) -> SavedUnknown {
     match why {
         Unknown::NoRelationships => SavedUnknown::NoRelationships,
         Unknown::ReportedDown => SavedUnknown::ReportedDown,
@@ -121,7 +124,12 @@ fn save_unknown(why: Unknown) -> SavedUnknown {
 }
 
 /// Restores an episode into its shard and notes where its accesses are.
-pub(super) fn restore(engine: &mut Engine, bytes: &[u8], held: &mut Held) -> Result<(), StateError> {
+pub(super) fn restore(
+    engine: &mut Engine,
+    bytes: &[u8],
+    held: &mut Held,
+    places: &mut Places,
+) -> Result<(), StateError> {
     let saved: SavedEpisode = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
     let user = engine.context.dictionary.users.intern(&saved.user);
     let patient = engine.context.dictionary.patients.intern(&saved.patient);
@@ -132,9 +140,11 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], held: &mut Held) -> Res
         episode.members.push(restore_member(engine, member, user, patient));
     }
     let shards = engine.shards.len();
-    let shard = &mut engine.shards[shard_of(hash_text(&saved.user), shards)];
+    let number = shard_of(hash_text(&saved.user), shards);
+    let shard = &mut engine.shards[number];
     let ids: Vec<Box<str>> = episode.members.iter().map(|member| member.event_id.clone()).collect();
     let place = shard.insert_keyed(episode, saved.key);
+    places.insert(saved.key, (number, place));
     held.extend(ids.into_iter().enumerate().map(|(index, id)| ((user, patient, id), (place, index))));
     engine.next_key = engine.next_key.max(saved.key + 1);
     Ok(())
@@ -183,11 +193,12 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         Some(Deeds { explained: restore_explained(explained)?, holds, fits_care, proof: proof.clone() })
     });
     let unknown = saved.unknown.as_ref().map(|(why, until)| (restore_unknown(why), Timestamp(*until)));
-    let decision = Decision { explained, deeds, evidence, unknown, is_over: saved.is_over };
+    let decision =
+        Decision { explained, deeds, evidence, unknown, is_over: saved.is_over, is_doubtful: saved.is_doubtful };
     Member { row, event_id: saved.event_id.as_str().into(), decision, number: NONE }
 }
 
-fn restore_unknown(saved: &SavedUnknown) -> Unknown {
+pub(super) fn restore_unknown(saved: &SavedUnknown) -> Unknown {
     match saved {
         SavedUnknown::NoRelationships => Unknown::NoRelationships,
         SavedUnknown::ReportedDown => Unknown::ReportedDown,

@@ -4,11 +4,13 @@
 //!  m          meta: clock, newest access, counts that have left the horizon
 //!  j<number>  journal: the accesses received between two saves, with their texts
 //!  e<...>     an episode: its accesses, what was decided about each, its incident
+//!  b<...>     an incident of a group: its parts as they were, by the keys of their episodes
 //! ```
 //!
 //! Everything else follows from these: journal rows at or before the clock are the horizon, later ones
 //! are the reorder buffer. The context is not saved; it is read again from its topics.
 
+mod burst;
 mod episode;
 mod journal;
 
@@ -78,6 +80,7 @@ pub struct Saved {
     meta: Meta,
     chunks: Vec<(u64, Vec<u8>)>,
     episodes: Vec<Vec<u8>>,
+    bursts: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Saved {
@@ -86,7 +89,7 @@ impl Saved {
     /// # Errors
     /// State of another format version, or damaged.
     pub fn read(rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Option<Self>, StateError> {
-        let (mut meta, mut chunks, mut episodes) = (None, Vec::new(), Vec::new());
+        let (mut meta, mut chunks, mut episodes, mut bursts) = (None, Vec::new(), Vec::new(), Vec::new());
         for (key, value) in rows {
             match key.split_first() {
                 Some((b'm', _)) => {
@@ -94,6 +97,7 @@ impl Saved {
                 }
                 Some((b'j', number)) => chunks.push((journal::number_of(number)?, value)),
                 Some((b'e', _)) => episodes.push(value),
+                Some((b'b', _)) => bursts.push((key, value)),
                 _ => return Err(StateError("a row of an unknown kind".to_owned())),
             }
         }
@@ -102,7 +106,8 @@ impl Saved {
             return Err(StateError(format!("format version {}, this program reads {VERSION}", meta.version)));
         }
         chunks.sort_by_key(|(number, _)| *number);
-        Ok(Some(Self { meta, chunks, episodes }))
+        bursts.sort();
+        Ok(Some(Self { meta, chunks, episodes, bursts }))
     }
 
     /// How far event time had come.
@@ -125,6 +130,9 @@ impl Engine {
         self.save_journal(&mut rows);
         for place in std::mem::take(&mut self.unsaved) {
             rows.push(episode::save(&self.shards[place.0], place.1, &self.rules, &self.context));
+        }
+        for number in std::mem::take(&mut self.unsaved_bursts) {
+            rows.push(burst::save(self, number));
         }
         let meta = Meta {
             version: VERSION,
@@ -182,9 +190,12 @@ impl Engine {
     /// # Errors
     /// Damaged state.
     pub fn resume(&mut self, saved: Saved, decide_again: bool) -> Result<(), StateError> {
-        let mut held = episode::Held::default();
+        let (mut held, mut places) = (episode::Held::default(), burst::Places::default());
         for bytes in &saved.episodes {
-            episode::restore(self, bytes, &mut held)?;
+            episode::restore(self, bytes, &mut held, &mut places)?;
+        }
+        for (_, bytes) in &saved.bursts {
+            burst::restore(self, bytes, &places)?;
         }
         let mut rows = Rows::default();
         for (number, bytes) in &saved.chunks {
@@ -194,6 +205,8 @@ impl Engine {
         self.journal.next = saved.meta.next_chunk;
         self.shards[0].retired = saved.meta.tally;
         self.distribute(rows, &held);
+        burst::recall(self);
+        self.heed();
         let world =
             World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
         self.shards.iter_mut().for_each(|shard| shard.resume(decide_again, world));

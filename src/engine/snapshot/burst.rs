@@ -1,0 +1,167 @@
+//! An incident of a group as a saved row.
+
+use hashbrown::HashMap;
+use jiff::civil::Date;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::engine::dictionary::NONE;
+use crate::engine::episode::Case;
+use crate::engine::evidence::Evidence;
+use crate::engine::group::{Burst, Part, PartKey};
+use crate::engine::rules::Rules;
+use crate::model::incident::{Incident, IncidentKind, Unit};
+use crate::model::time::Timestamp;
+
+use super::episode::{SavedUnknown, restore_unknown, save_unknown};
+use super::{StateError, StateRow};
+
+/// Where the episodes of a store are by their key.
+pub(super) type Places = HashMap<u64, PartKey, FxBuildHasher>;
+
+/// Detector, weight, numbers.
+type SavedEvidence = (String, f64, [u32; 2]);
+
+#[derive(Serialize, Deserialize)]
+struct SavedBurst {
+    kind: IncidentKind,
+    about: String,
+    findings: Vec<SavedEvidence>,
+    holds: bool,
+    is_told: bool,
+    case: Case,
+    due: Timestamp,
+    parts: Vec<SavedPart>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPart {
+    /// Key of its episode.
+    episode: u64,
+    at: Timestamp,
+    department: Option<String>,
+    accesses: Vec<Timestamp>,
+    event_ids: Vec<Box<str>>,
+    unit: Unit,
+    evidence: Vec<SavedEvidence>,
+    is_over: bool,
+    is_doubtful: bool,
+    is_raised: bool,
+    degraded: Vec<SavedUnknown>,
+    unknown_until: Option<Timestamp>,
+    instants: [Timestamp; 3],
+    case: Option<(Case, Incident)>,
+}
+
+fn save_evidence(evidence: &[Evidence], rules: &Rules) -> Vec<SavedEvidence> {
+    let name = |one: &Evidence| rules.detectors[usize::from(one.detector)].meta.id.to_owned();
+    evidence.iter().map(|one| (name(one), one.weight, one.numbers)).collect()
+}
+
+fn restore_evidence(saved: &[SavedEvidence], rules: &Rules) -> Vec<Evidence> {
+    let restored = saved.iter().filter_map(|(id, weight, numbers)| {
+        let detector = rules.detectors.iter().position(|rule| rule.meta.id == id)?;
+        Some(Evidence { detector: detector as u8, weight: *weight, numbers: *numbers })
+    });
+    restored.collect()
+}
+
+/// The row of an incident, by its number.
+pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
+    let (rules, dictionary) = (&engine.rules, &engine.context.dictionary);
+    let burst = &engine.desk.bursts[number];
+    let parts = burst.parts.iter().map(|((shard, place), part)| SavedPart {
+        episode: engine.shards[*shard].keys.get(*place as usize).copied().unwrap_or_default(),
+        at: part.at,
+        department: (part.department != NONE).then(|| dictionary.departments.text(part.department).to_owned()),
+        accesses: part.accesses.clone(),
+        event_ids: part.event_ids.clone(),
+        unit: part.unit.clone(),
+        evidence: save_evidence(&part.evidence, rules),
+        is_over: part.is_over,
+        is_doubtful: part.is_doubtful,
+        is_raised: part.is_raised,
+        degraded: part.degraded.iter().map(|why| save_unknown(*why)).collect(),
+        unknown_until: part.unknown_until,
+        instants: part.instants,
+        case: part.case.clone(),
+    });
+    let about = if burst.kind == IncidentKind::PatientBurst { &dictionary.patients } else { &dictionary.users };
+    let saved = SavedBurst {
+        kind: burst.kind,
+        about: about.text(burst.about).to_owned(),
+        findings: save_evidence(&burst.findings, rules),
+        holds: burst.holds,
+        is_told: burst.is_told,
+        case: burst.case.clone(),
+        due: burst.due,
+        parts: parts.collect(),
+    };
+    let key = [b"b".as_slice(), &(number as u64).to_be_bytes()].concat();
+    StateRow { key, value: serde_json::to_vec(&saved).ok() }
+}
+
+/// Restores an incident; its episodes must be there already.
+pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Result<(), StateError> {
+    let saved: SavedBurst = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
+    let zone = engine.rules.zone.clone();
+    let mut parts = std::collections::BTreeMap::new();
+    for part in saved.parts {
+        let Some(&key) = places.get(&part.episode) else { continue };
+        let dictionary = &mut engine.context.dictionary;
+        let days: std::collections::BTreeSet<Date> = part.accesses.iter().map(|at| zone.date(*at)).collect();
+        let restored = Part {
+            at: part.at,
+            user: dictionary.users.intern(&part.unit.user_id),
+            patient: dictionary.patients.intern(&part.unit.patient_id),
+            department: part.department.as_deref().map_or(NONE, |name| dictionary.departments.intern(name)),
+            accesses: part.accesses,
+            days: days.into_iter().collect(),
+            event_ids: part.event_ids,
+            unit: part.unit,
+            evidence: restore_evidence(&part.evidence, &engine.rules),
+            is_over: part.is_over,
+            is_doubtful: part.is_doubtful,
+            is_raised: part.is_raised,
+            degraded: part.degraded.iter().map(restore_unknown).collect(),
+            unknown_until: part.unknown_until,
+            instants: part.instants,
+            case: part.case,
+        };
+        parts.insert(key, restored);
+    }
+    let dictionary = &mut engine.context.dictionary;
+    let is_chart = saved.kind == IncidentKind::PatientBurst;
+    let about = if is_chart { &mut dictionary.patients } else { &mut dictionary.users }.intern(&saved.about);
+    engine.desk.restore(Burst {
+        kind: saved.kind,
+        about,
+        parts,
+        findings: restore_evidence(&saved.findings, &engine.rules),
+        holds: saved.holds,
+        is_told: saved.is_told,
+        case: saved.case,
+        due: saved.due,
+    });
+    Ok(())
+}
+
+/// Tells the desk what nothing explains in the restored episodes.
+pub(super) fn recall(engine: &mut Engine) {
+    let world = crate::engine::World {
+        rules: &engine.rules,
+        context: &engine.context,
+        input_end: engine.input_end,
+        report: engine.report,
+    };
+    for (number, shard) in engine.shards.iter_mut().enumerate() {
+        for (place, episode) in (0..).zip(&mut shard.episodes) {
+            let Some(episode) = episode.as_mut() else { continue };
+            let weighed = episode.weigh(world.rules, world.context);
+            if let Some(part) = episode.to_part(&weighed, shard.clock, world) {
+                engine.desk.recall((number, place), part);
+            }
+        }
+    }
+}
