@@ -45,8 +45,6 @@ pub(super) struct Case {
     /// The access that the incident started with; another one only when that one is explained.
     pub(super) first_event_id: String,
     pub(super) status: Status,
-    /// The incident that it has become part of.
-    pub(super) merged_into: Option<String>,
     /// When a provisional one settles.
     pub(super) settles_at: Timestamp,
     pub(super) sequence: u32,
@@ -76,8 +74,9 @@ pub(super) struct Episode {
     pub(super) told: Told,
 }
 
-/// How many unexplained accesses there were, the newest of them, the score, and where the incident stood.
-pub(super) type Told = (usize, Option<Timestamp>, f64, Option<Status>);
+/// How many unexplained accesses there were, the newest of them, the score, and where the incident stood
+/// with how many handoffs.
+pub(super) type Told = (usize, Option<Timestamp>, f64, Option<(Status, u32)>);
 
 /// An episode, weighed.
 #[derive(Clone, Debug)]
@@ -183,7 +182,7 @@ impl Episode {
             score: weighed.score,
             severity: weighed.severity,
             status: case.status,
-            merged_into: case.merged_into.clone(),
+            merged_into: None,
             occurred_first: shown.first().map_or(Timestamp::MIN, |member| member.row.at),
             occurred_last: shown.last().map_or(Timestamp::MIN, |member| member.row.at),
             access_count: shown.len() as u64,

@@ -33,7 +33,6 @@ impl Case {
             start_date: start.to_string(),
             first_event_id: first.1.to_owned(),
             status: Status::Provisional,
-            merged_into: None,
             settles_at: first.0.plus(rules.engine.settle_window.micros()),
             sequence: 0,
             is_handed: false,

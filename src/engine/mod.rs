@@ -53,7 +53,7 @@ use crate::model::time::Timestamp;
 pub use access::{Access, Rows};
 use context::{Context, Draft, Touch};
 use dictionary::Dictionary;
-use group::{Desk, Part, PartKey, Sight};
+use group::{Desk, Part, Sight, Told};
 pub use intake::{Arrival, Intake};
 use output::{Output, Slots, Tally};
 use rules::Rules;
@@ -238,37 +238,50 @@ impl Engine {
         });
         self.timeline.drain(..due);
         self.clock = self.clock.max(watermark);
-        let changes = self.gather();
+        let handoffs = self.gather();
         let mut output = self.collect();
-        output.handoffs.retain(|change| !self.desk.is_overtaken(change));
-        output.handoffs.extend(changes);
+        output.handoffs = handoffs;
         output.sort();
         output
     }
 
-    /// Brings what shards found together, and tells them what came of it.
+    /// Brings what shards found together; gives what has to be handed over.
     fn gather(&mut self) -> Vec<IncidentChange> {
-        let mut parts: Vec<(PartKey, Part)> = Vec::new();
+        let mut told: Vec<Told> = Vec::new();
         for (number, shard) in self.shards.iter_mut().enumerate() {
-            parts.extend(std::mem::take(&mut shard.told).into_iter().map(|(place, part)| ((number, place), part)));
+            told.extend(std::mem::take(&mut shard.out.handoffs).into_iter().map(|change| Told::Handoff(change.into())));
+            let parts = std::mem::take(&mut shard.told).into_iter();
+            told.extend(parts.map(|(place, part)| Told::Part((number, place), part.into())));
         }
         let (users, patients) = (&self.context.dictionary.users, &self.context.dictionary.patients);
-        parts.sort_by(|(_, one), (_, other)| {
-            let texts = |part: &Part| (users.text(part.user), patients.text(part.patient));
-            one.at.cmp(&other.at).then_with(|| texts(one).cmp(&texts(other)))
+        told.sort_by(|one, other| {
+            let order = |told: &Told| match told {
+                Told::Handoff(change) => (change.emitted_at, 0),
+                Told::Part(_, part) => (part.at, 1),
+            };
+            order(one).cmp(&order(other)).then_with(|| match (one, other) {
+                (Told::Part(_, one), Told::Part(_, other)) => {
+                    let texts = |part: &Part| (users.text(part.user), patients.text(part.patient));
+                    texts(one).cmp(&texts(other))
+                }
+                (Told::Handoff(one), Told::Handoff(other)) => one.incident.incident_id.cmp(&other.incident.incident_id),
+                _ => std::cmp::Ordering::Equal,
+            })
         });
         let sight = Sight { rules: &self.rules, context: &self.context };
-        let changes = self.desk.live(parts, self.clock, sight);
+        let handoffs = self.desk.live(told, self.clock, sight);
         self.heed();
-        changes
+        handoffs
     }
 
-    /// Lets the shards do what the desk of groups says.
+    /// Lets the shards know which episodes count in incidents of groups, and let go of others that have ended.
     fn heed(&mut self) {
         let world =
             World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
-        for ((shard, place), notice) in std::mem::take(&mut self.desk.notices) {
-            self.shards[shard].heed(place, notice, world);
+        for ((shard, place), group) in std::mem::take(&mut self.desk.notices) {
+            if let Some(shard) = self.shards.get_mut(shard) {
+                shard.heed(place, group);
+            }
         }
         self.shards.iter_mut().for_each(|shard| shard.bury(world));
     }
@@ -293,7 +306,9 @@ impl Engine {
         let mut incidents: Vec<Incident> = episodes
             .filter_map(|episode| {
                 let weighed = episode.weigh(&self.rules, &self.context);
-                episode.incident(&self.rules, &self.context, &weighed)
+                let mut incident = episode.incident(&self.rules, &self.context, &weighed)?;
+                self.desk.lay_over(&mut incident);
+                Some(incident)
             })
             .collect();
         incidents.extend(self.desk.bursts.iter().map(|burst| burst.incident(&self.rules, &self.context)));
@@ -338,7 +353,10 @@ impl Engine {
                 let episode = shard.episodes.get(place as usize).and_then(Option::as_ref);
                 let Some(episode) = episode.filter(|episode| episode.case.is_some()) else { continue };
                 let weighed = episode.weigh(&self.rules, &self.context);
-                output.incidents.extend(episode.incident(&self.rules, &self.context, &weighed));
+                if let Some(mut incident) = episode.incident(&self.rules, &self.context, &weighed) {
+                    self.desk.lay_over(&mut incident);
+                    output.incidents.push(incident);
+                }
             }
         }
         for number in std::mem::take(&mut self.desk.changed) {

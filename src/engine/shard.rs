@@ -6,14 +6,13 @@ use std::collections::{BTreeSet, BinaryHeap};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::model::incident::Status;
 use crate::model::time::Timestamp;
 
 use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
 use super::enrich::Moment;
 use super::episode::{Episode, Member};
-use super::group::{Notice, Part};
+use super::group::Part;
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
 use super::rules::Rules;
@@ -268,20 +267,11 @@ impl Shard {
         }
     }
 
-    /// Does what the desk of groups says about an episode.
-    pub(super) fn heed(&mut self, place: u32, notice: Notice, world: World<'_>) {
-        let Some(Some(episode)) = self.episodes.get_mut(place as usize) else { return };
-        self.dirty.insert(place);
-        match notice {
-            Notice::Group(group) => episode.group = group,
-            Notice::Merged(case) => episode.case = Some(*case),
-            Notice::Parted => {
-                let settles_at = self.clock.plus(world.rules.engine.settle_window.micros());
-                if let Some(case) = episode.case.as_mut() {
-                    (case.status, case.merged_into, case.settles_at) = (Status::Provisional, None, settles_at);
-                }
-                self.assess(place, world);
-            }
+    /// Notes in which incident of a group an episode counts.
+    pub(super) fn heed(&mut self, place: u32, group: Option<Box<str>>) {
+        if let Some(Some(episode)) = self.episodes.get_mut(place as usize) {
+            episode.group = group;
+            self.dirty.insert(place);
         }
     }
 

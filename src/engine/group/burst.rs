@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
-
 use crate::engine::context::Context;
 use crate::engine::episode::{Case, incident_id, listed};
 use crate::engine::evidence::{Evidence, logistic};
@@ -57,7 +55,7 @@ pub(super) fn weigh<'p>(
     let mut evidence: Vec<Evidence> = findings.to_vec();
     for one in parts.clone().flat_map(|part| &part.evidence).filter(|one| one.weight > 0.0) {
         match evidence.iter_mut().find(|best| best.detector == one.detector) {
-            Some(best) if best.weight < one.weight => *best = *one,
+            Some(best) if (best.weight, best.numbers) < (one.weight, one.numbers) => *best = *one,
             Some(_) => {}
             None => evidence.push(*one),
         }
@@ -95,11 +93,6 @@ impl Burst {
     /// The newest unexplained access.
     pub(super) fn newest(&self) -> Timestamp {
         self.parts.values().map(Part::newest).max().unwrap_or(Timestamp::MIN)
-    }
-
-    /// Local days of its parts' accesses.
-    pub(super) fn days(&self) -> BTreeSet<Date> {
-        self.parts.values().flat_map(|part| part.days.iter().copied()).collect()
     }
 
     fn accesses(&self) -> usize {

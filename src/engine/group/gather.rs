@@ -69,16 +69,25 @@ pub(super) fn chart(parts: &[Keyed<'_>], rules: &Rules) -> Option<Gathered> {
             near.iter().map(|(_, part)| part.department).filter(|&department| department != NONE).collect();
         let visitors = Visitors { users: users.len() as u32, departments: departments.len() as u32 };
         let Some(crowd) = stands(&near, rules, &Gathering::Chart(visitors)) else { continue };
-        let sum = |gathered: &Gathered| gathered.findings.iter().map(|one| one.weight).sum::<f64>();
-        all = Some(match all {
-            None => crowd,
-            Some(old) => {
-                let findings = if sum(&crowd) > sum(&old) { crowd.findings } else { old.findings };
-                Gathered { members: &old.members | &crowd.members, findings }
-            }
-        });
+        all = together(all, Some(crowd));
     }
     all
+}
+
+/// What two gatherings are together: all members, and the findings that weigh more.
+pub(super) fn together(one: Option<Gathered>, other: Option<Gathered>) -> Option<Gathered> {
+    let rank = |gathered: &Gathered| {
+        let sum: f64 = gathered.findings.iter().map(|one| one.weight).sum();
+        (sum, gathered.findings.iter().map(|one| one.numbers).max())
+    };
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let members = &one.members | &other.members;
+            let findings = if rank(&other) > rank(&one) { other.findings } else { one.findings };
+            Some(Gathered { members, findings })
+        }
+        (one, other) => one.or(other),
+    }
 }
 
 /// One person's small looks of the last months.
@@ -89,7 +98,8 @@ pub(super) fn series(parts: &[Keyed<'_>], now: Timestamp, rules: &Rules) -> Opti
     };
     let looks: Vec<Keyed<'_>> = parts.iter().copied().filter(|(_, part)| !part.is_over && links(part) >= 1.0).collect();
     let faded = |part: &Part| links(part) * (-((now - part.newest()) as f64) / HALF_LIFE).exp2();
-    let weights: Vec<f64> = looks.iter().map(|(_, part)| faded(part)).collect();
+    let mut weights: Vec<f64> = looks.iter().map(|(_, part)| faded(part)).collect();
+    weights.sort_unstable_by(f64::total_cmp);
     let largest = weights.iter().copied().fold(0.0, f64::max);
     let series = Series { looks: looks.len() as u32, weight: weights.iter().sum::<f64>() - largest };
     over(&looks, rules, &Gathering::Series(series))

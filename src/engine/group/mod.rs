@@ -1,7 +1,9 @@
 //! Incidents of many parts: harvesting by one person, a crowd on one chart, small looks over months.
 //!
 //! Shards tell what of an episode nothing explains, by value and with its time. The desk takes that in the order
-//! of time, then of user and patient, so neither shards nor batches show.
+//! of time, then of user and patient, so neither shards nor batches show. Nothing that the desk decides comes back
+//! to the shards but which incident an episode counts in: what a pair's own incident becomes is laid over what
+//! its shard says of it.
 
 mod burst;
 mod gather;
@@ -13,7 +15,9 @@ use hashbrown::HashMap;
 use jiff::civil::Date;
 use rustc_hash::FxBuildHasher;
 
-use crate::model::incident::{ChangeReason, IncidentChange, IncidentKind, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::model::incident::{ChangeReason, Incident, IncidentChange, IncidentKind, Status};
 use crate::model::time::{DAY, Timestamp};
 
 use super::context::Context;
@@ -26,15 +30,21 @@ pub(super) use part::{Part, PartKey};
 /// How long a part without a link to the person is looked at.
 const FRESH: i64 = 7 * DAY;
 
-/// What the desk tells the shards about an episode.
-#[derive(Clone, Debug)]
-pub(super) enum Notice {
-    /// It is part of this incident, or of none any more.
-    Group(Option<Box<str>>),
-    /// Its own incident is merged into that of the group, as it stood then.
-    Merged(Box<super::episode::Case>),
-    /// Its own incident stands by itself again.
-    Parted,
+/// What groups make of a pair's own incident. The shard that has it goes on as if it stood alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Overlay {
+    /// The incident that it is part of now.
+    pub(super) into: Option<String>,
+    /// Number of the incident that took it in last.
+    by: usize,
+    /// Handoffs that the desk made, less those that it kept back: what its own count is off by.
+    offset: i64,
+}
+
+/// What shards found, in the order of time.
+pub(super) enum Told {
+    Handoff(Box<IncidentChange>),
+    Part(PartKey, Box<Part>),
 }
 
 /// What is known of a user or a chart.
@@ -43,8 +53,9 @@ struct Book {
     parts: BTreeSet<PartKey>,
     /// Parts of each local day.
     days: BTreeMap<Date, BTreeSet<PartKey>>,
-    /// How many there were on days whose parts are forgotten.
+    /// How many parts of each day are forgotten, and which.
     counts: BTreeMap<Date, u32>,
+    counted: BTreeMap<PartKey, Vec<Date>>,
     /// Its incidents, by kind; the newest of each.
     bursts: BTreeMap<IncidentKind, usize>,
 }
@@ -56,11 +67,14 @@ pub(super) struct Desk {
     users: HashMap<u32, Book, FxBuildHasher>,
     patients: HashMap<u32, Book, FxBuildHasher>,
     pub(super) bursts: Vec<Burst>,
+    by_id: HashMap<String, usize>,
+    /// In how many incidents each part is: late facts may change those, however old.
+    held: HashMap<PartKey, u32, FxBuildHasher>,
     timers: BTreeSet<(Timestamp, usize)>,
-    /// Own incidents of parts that are merged, with the time and the incident that took them in.
-    merged: HashMap<String, Timestamp>,
-    /// What the shards must be told, in order.
-    pub(super) notices: Vec<(PartKey, Notice)>,
+    /// By the id of a pair's own incident.
+    overlays: HashMap<String, Overlay>,
+    /// Which incident an episode is part of, where that changed.
+    pub(super) notices: Vec<(PartKey, Option<Box<str>>)>,
     /// Incidents that changed since the last call.
     pub(super) changed: BTreeSet<usize>,
     out: Vec<IncidentChange>,
@@ -74,20 +88,53 @@ pub(super) struct Sight<'s> {
 }
 
 impl Desk {
-    /// Lives through the time up to `until`. `parts` must be in the order of time.
-    pub(super) fn live(
-        &mut self,
-        parts: Vec<(PartKey, Part)>,
-        until: Timestamp,
-        sight: Sight<'_>,
-    ) -> Vec<IncidentChange> {
-        for (key, part) in parts {
-            let now = part.at;
-            self.fire(now.minus(1), sight);
-            self.take(key, part, now, sight);
+    /// Lives through the time up to `until`. `told` must be in the order of time. Gives what has to be handed over.
+    pub(super) fn live(&mut self, told: Vec<Told>, until: Timestamp, sight: Sight<'_>) -> Vec<IncidentChange> {
+        let mut told = told.into_iter().peekable();
+        while let Some(one) = told.next() {
+            match one {
+                Told::Handoff(change) => {
+                    self.fire(change.emitted_at.minus(1), sight);
+                    self.pass(*change);
+                }
+                Told::Part(key, part) => {
+                    let now = part.at;
+                    self.fire(now.minus(1), sight);
+                    // What is told at one instant is one piece of news.
+                    let mut news = vec![(key, *part)];
+                    while let Some(Told::Part(key, part)) =
+                        told.next_if(|next| matches!(next, Told::Part(_, part) if part.at == now))
+                    {
+                        news.push((key, *part));
+                    }
+                    self.take(news, now, sight);
+                }
+            }
         }
         self.fire(until, sight);
         std::mem::take(&mut self.out)
+    }
+
+    /// Hands a pair's own incident on, unless it is part of another; then that one speaks for it.
+    fn pass(&mut self, mut change: IncidentChange) {
+        if let Some(overlay) = self.overlays.get_mut(&change.incident.incident_id) {
+            self.changed.insert(overlay.by);
+            if overlay.into.is_some() {
+                overlay.offset -= 1;
+                return;
+            }
+            change.sequence = shifted(change.sequence, overlay.offset);
+        }
+        self.out.push(change);
+    }
+
+    /// Shows a pair's own incident as what it is part of.
+    pub(super) fn lay_over(&self, incident: &mut Incident) {
+        let into = self.overlays.get(&incident.incident_id).and_then(|overlay| overlay.into.clone());
+        let stands = matches!(incident.status, Status::Provisional | Status::Open);
+        if into.is_some() && stands {
+            (incident.status, incident.merged_into) = (Status::Merged, into);
+        }
     }
 
     /// Takes a part in without acting on it: it was acted on before it was saved.
@@ -97,24 +144,37 @@ impl Desk {
     }
 
     /// Takes a saved incident in.
-    pub(super) fn restore(&mut self, burst: Burst) {
+    pub(super) fn restore(&mut self, burst: Burst, overlays: Vec<(String, Overlay)>, is_newest: bool) {
         let number = self.bursts.len();
         self.timers.insert((burst.due, number));
-        self.book(burst.kind, burst.about).bursts.insert(burst.kind, number);
-        for (key, part) in &burst.parts {
-            if let Some((case, _)) = part.case.as_ref().filter(|(case, _)| case.status == Status::Merged) {
-                self.merged.insert(case.incident_id.clone(), part.at);
-            }
+        self.overlays.extend(overlays);
+        self.by_id.insert(burst.case.incident_id.clone(), number);
+        for key in burst.parts.keys() {
+            *self.held.entry(*key).or_default() += 1;
+        }
+        if is_newest {
+            self.book(burst.kind, burst.about).bursts.insert(burst.kind, number);
+        }
+        for key in burst.parts.keys() {
             let group = burst.is_told.then(|| burst.case.incident_id.as_str().into());
-            self.notices.push((*key, Notice::Group(group)));
+            self.notices.push((*key, group));
         }
         self.bursts.push(burst);
     }
 
-    /// Whether what a shard says of an incident of its own is overtaken: it had become part of another.
-    pub(super) fn is_overtaken(&self, change: &IncidentChange) -> bool {
-        change.reason != ChangeReason::Merged
-            && self.merged.get(&change.incident.incident_id).is_some_and(|at| *at <= change.emitted_at)
+    /// Whether the incident of a number is the newest of its kind about somebody.
+    pub(super) fn is_newest(&self, number: usize) -> bool {
+        let burst = &self.bursts[number];
+        let books = if burst.kind == IncidentKind::PatientBurst { &self.patients } else { &self.users };
+        books.get(&burst.about).and_then(|book| book.bursts.get(&burst.kind)) == Some(&number)
+    }
+
+    /// What the incident of a number makes of pairs' own incidents, to be saved with it.
+    pub(super) fn overlays_by(&self, number: usize) -> Vec<(String, Overlay)> {
+        let own = self.overlays.iter().filter(|(_, overlay)| overlay.by == number);
+        let mut own: Vec<(String, Overlay)> = own.map(|(id, overlay)| (id.clone(), overlay.clone())).collect();
+        own.sort_by(|one, other| one.0.cmp(&other.0));
+        own
     }
 
     fn book(&mut self, kind: IncidentKind, about: u32) -> &mut Book {
@@ -139,28 +199,53 @@ impl Desk {
         }
         let Some(book) = self.users.get_mut(&part.user) else { return };
         book.parts.remove(&key);
+        if is_over {
+            book.counted.insert(key, part.days.clone());
+        }
         for day in &part.days {
-            if book.days.get_mut(day).is_some_and(|parts| parts.remove(&key)) && is_over {
+            let Some(parts) = book.days.get_mut(day) else { continue };
+            if parts.remove(&key) && is_over {
                 *book.counts.entry(*day).or_default() += 1;
+            }
+            if parts.is_empty() {
+                book.days.remove(day);
             }
         }
     }
 
-    fn take(&mut self, key: PartKey, part: Part, now: Timestamp, sight: Sight<'_>) {
-        let (user, patient) = (part.user, part.patient);
-        let old_days = self.parts.get(&key).map(|old| old.days.clone()).unwrap_or_default();
-        let days: BTreeSet<Date> = old_days.into_iter().chain(part.days.iter().copied()).collect();
-        self.forget(key, false);
-        if !part.accesses.is_empty() {
-            self.note(key, &part);
-            self.parts.insert(key, part);
+    fn take(&mut self, news: Vec<(PartKey, Part)>, now: Timestamp, sight: Sight<'_>) {
+        let (mut users, mut patients) = (Vec::new(), Vec::new());
+        for (key, part) in news {
+            users.push(part.user);
+            patients.push(part.patient);
+            self.discount(part.user, key);
+            self.forget(key, false);
+            if !part.accesses.is_empty() {
+                self.note(key, &part);
+                self.parts.insert(key, part);
+            }
         }
-        self.tidy(user, now, sight);
-        for day in days {
-            self.regroup_day(user, day, now, sight);
+        // In the order of their first mention, which is that of their texts.
+        let mut seen = BTreeSet::new();
+        for user in users.into_iter().filter(|user| seen.insert(*user)) {
+            self.tidy(user, now, sight);
+            self.regroup_days(user, now, sight);
+            self.regroup_series(user, now, sight);
         }
-        self.regroup_series(user, now, sight);
-        self.regroup_chart(patient, now, sight);
+        let texts = &sight.context.dictionary.patients;
+        patients.sort_by_key(|patient| texts.text(*patient));
+        patients.dedup();
+        patients.into_iter().for_each(|patient| self.regroup_chart(patient, now, sight));
+    }
+
+    /// Takes back what was counted of a part that is told anew.
+    fn discount(&mut self, user: u32, key: PartKey) {
+        let Some(book) = self.users.get_mut(&user) else { return };
+        for day in book.counted.remove(&key).unwrap_or_default() {
+            if let Some(count) = book.counts.get_mut(&day) {
+                *count -= 1;
+            }
+        }
     }
 
     /// Forgets what is too old to matter; the counts of days stay.
@@ -168,52 +253,54 @@ impl Desk {
         let Some(book) = self.users.get_mut(&user) else { return };
         let is_old = |part: &Part| {
             let links = part.evidence.iter().any(|one| sight.rules.group(one).is_tie());
-            part.newest() < now.minus(if links { REMEMBERED } else { FRESH })
+            part.newest() < now.minus(if links { REMEMBERED } else { FRESH }) && part.case.is_none()
         };
-        let old: Vec<PartKey> =
-            book.parts.iter().copied().filter(|key| self.parts.get(key).is_some_and(is_old)).collect();
+        let loose = book.parts.iter().copied().filter(|key| !self.held.contains_key(key));
+        let old: Vec<PartKey> = loose.filter(|key| self.parts.get(key).is_some_and(is_old)).collect();
         let oldest = gather::usual_from(sight.rules.zone.date(now.minus(REMEMBERED)));
         book.counts.retain(|day, _| *day >= oldest);
+        book.counted.retain(|_, days| days.last().is_some_and(|day| *day >= oldest));
         old.into_iter().for_each(|key| self.forget(key, true));
     }
 
-    fn regroup_day(&mut self, user: u32, day: Date, now: Timestamp, sight: Sight<'_>) {
+    /// Looks at every day of a person that is remembered: what is explained late on one day changes what is usual
+    /// on the days after.
+    fn regroup_days(&mut self, user: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.users.get(&user) else { return };
-        let keys = book.days.get(&day).cloned().unwrap_or_default();
-        let from = gather::usual_from(day);
-        let before = book.days.range(from..day).map(|(_, parts)| parts.len() as u32).sum::<u32>()
-            + book.counts.range(from..day).map(|(_, count)| count).sum::<u32>();
-        let parts: Vec<Keyed<'_>> = keys.iter().filter_map(|key| Some((*key, self.parts.get(key)?))).collect();
+        let is_busy = book.days.values().any(|parts| parts.len() > 1);
+        if !is_busy && !book.bursts.contains_key(&IncidentKind::UserBurst) {
+            return;
+        }
         let texts = &sight.context.dictionary.patients;
-        let gathered = gather::day(&parts, before, sight.rules, |patient| number_in(texts.text(patient)));
-        // Days of one incident are weighed one by one; a day that no longer holds leaves it.
-        let current = self.current(IncidentKind::UserBurst, user, now, sight);
-        let gathered = match (gathered, current) {
-            (Some(mut gathered), Some(burst)) => {
-                let others = burst.parts.iter().filter(|(_, part)| !part.days.contains(&day));
-                gathered.members.extend(others.map(|(key, _)| *key));
-                Some(gathered)
-            }
-            (None, Some(burst)) if burst.days().iter().any(|other| *other != day) => return,
-            (gathered, _) => gathered,
-        };
-        self.move_on(IncidentKind::UserBurst, user, gathered, now, sight);
+        let mut all: Option<Gathered> = None;
+        for (&day, keys) in &book.days {
+            let from = gather::usual_from(day);
+            let before = book.days.range(from..day).map(|(_, parts)| parts.len() as u32).sum::<u32>()
+                + book.counts.range(from..day).map(|(_, count)| count).sum::<u32>();
+            let parts: Vec<Keyed<'_>> = keys.iter().filter_map(|key| Some((*key, self.parts.get(key)?))).collect();
+            let gathered = gather::day(&parts, before, sight.rules, |patient| number_in(texts.text(patient)));
+            all = gather::together(all, gathered);
+        }
+        self.move_on(IncidentKind::UserBurst, user, all, now, sight);
     }
 
     fn regroup_series(&mut self, user: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.users.get(&user) else { return };
         let in_burst = book.bursts.get(&IncidentKind::UserBurst).map(|&number| &self.bursts[number].parts);
         let keys = book.parts.iter().filter(|key| in_burst.is_none_or(|parts| !parts.contains_key(*key)));
-        let parts: Vec<Keyed<'_>> = keys.filter_map(|key| Some((*key, self.parts.get(key)?))).collect();
+        let recent = |part: &&Part| part.newest() >= now.minus(REMEMBERED);
+        let parts: Vec<Keyed<'_>> = keys.filter_map(|key| Some((*key, self.parts.get(key).filter(recent)?))).collect();
         let gathered = gather::series(&parts, now, sight.rules);
         self.move_on(IncidentKind::Serial, user, gathered, now, sight);
     }
 
     fn regroup_chart(&mut self, patient: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.patients.get(&patient) else { return };
-        let fresh = |part: &&Part| part.newest() >= now.minus(FRESH);
-        let parts: Vec<Keyed<'_>> =
-            book.parts.iter().filter_map(|key| Some((*key, self.parts.get(key).filter(fresh)?))).collect();
+        let keyed = book.parts.iter().filter_map(|key| Some((*key, self.parts.get(key)?)));
+        let matters = |(key, part): &Keyed<'_>| {
+            part.newest() >= now.minus(FRESH) || part.case.is_some() || self.held.contains_key(key)
+        };
+        let parts: Vec<Keyed<'_>> = keyed.filter(matters).collect();
         let gathered = gather::chart(&parts, sight.rules);
         self.move_on(IncidentKind::PatientBurst, patient, gathered, now, sight);
     }
@@ -226,7 +313,9 @@ impl Desk {
         (now - burst.newest() <= gap).then_some(burst)
     }
 
-    /// Opens, grows or withdraws the incident of a person or a chart.
+    /// Opens, grows or withdraws the incident of a person or a chart. When the access that it started with is
+    /// explained and what remains started on another day, that is another incident: the one that a run with
+    /// the explaining record known in time would have found.
     fn move_on(
         &mut self,
         kind: IncidentKind,
@@ -236,20 +325,32 @@ impl Desk {
         sight: Sight<'_>,
     ) {
         let is_current = self.current(kind, about, now, sight).is_some();
-        let number = self.book(kind, about).bursts.get(&kind).copied().filter(|_| is_current);
-        let (number, gathered) = match (number, gathered) {
-            (None, None) => return,
-            (Some(number), gathered) => (number, gathered),
-            (None, Some(gathered)) => {
-                let parts = self.members(&gathered);
-                let Some(burst) = Burst::open(kind, about, parts, sight.rules, sight.context) else { return };
-                self.bursts.push(burst);
-                let number = self.bursts.len() - 1;
-                self.book(kind, about).bursts.insert(kind, number);
-                (number, Some(gathered))
-            }
+        let current = self.book(kind, about).bursts.get(&kind).copied().filter(|_| is_current);
+        let Some(gathered) = gathered else {
+            return current.into_iter().for_each(|number| self.update(number, None, now, sight));
         };
-        self.update(number, gathered, now, sight);
+        let parts = self.members(&gathered);
+        let goes_on = |number: &usize| {
+            let case = &self.bursts[*number].case;
+            let has_opener = || parts.values().any(|part| part.event_ids.iter().any(|id| **id == *case.first_event_id));
+            case.status != Status::Withdrawn && has_opener()
+        };
+        if let Some(number) = current.filter(goes_on) {
+            return self.update(number, Some(gathered), now, sight);
+        }
+        let Some(burst) = Burst::open(kind, about, parts, sight.rules, sight.context) else { return };
+        let known = self.by_id.get(&burst.case.incident_id).copied();
+        if let Some(number) = current.filter(|number| Some(*number) != known) {
+            self.update(number, None, now, sight);
+        }
+        let number = known.unwrap_or_else(|| {
+            self.by_id.insert(burst.case.incident_id.clone(), self.bursts.len());
+            self.bursts.push(Burst { parts: BTreeMap::new(), ..burst });
+            self.bursts.len() - 1
+        });
+        let older = self.book(kind, about).bursts.insert(kind, number);
+        self.changed.extend(older);
+        self.update(number, Some(gathered), now, sight);
     }
 
     fn members(&self, gathered: &Gathered) -> BTreeMap<PartKey, Part> {
@@ -271,11 +372,17 @@ impl Desk {
         }
         let group: Option<Box<str>> = burst.is_told.then(|| burst.case.incident_id.as_str().into());
         let joined = burst.parts.keys().filter(|key| !old.contains(*key) && group.is_some());
-        self.notices.extend(joined.map(|key| (*key, Notice::Group(group.clone()))));
+        self.notices.extend(joined.map(|key| (*key, group.clone())));
+        for key in burst.parts.keys().filter(|key| !old.contains(*key)) {
+            *self.held.entry(*key).or_default() += 1;
+        }
         let left: Vec<PartKey> = old.iter().filter(|key| !burst.parts.contains_key(*key)).copied().collect();
         for key in left {
-            self.notices.push((key, Notice::Group(None)));
-            self.part_again(key);
+            if self.held.get_mut(&key).is_some_and(|count| std::mem::replace(count, *count - 1) == 1) {
+                self.held.remove(&key);
+            }
+            self.notices.push((key, None));
+            self.part_again(key, number, now);
         }
         self.advance(number, now, sight);
     }
@@ -294,47 +401,58 @@ impl Desk {
         if burst.is_told != stands {
             burst.is_told = stands;
             let group: Option<Box<str>> = stands.then(|| burst.case.incident_id.as_str().into());
-            self.notices.extend(keys.iter().map(|key| (*key, Notice::Group(group.clone()))));
+            self.notices.extend(keys.iter().map(|key| (*key, group.clone())));
         }
         for key in keys {
-            if stands { self.merge(number, key, now) } else { self.part_again(key) }
+            if stands { self.merge(number, key, now) } else { self.part_again(key, number, now) }
         }
     }
 
+    /// Takes a part's own incident in.
     fn merge(&mut self, number: usize, key: PartKey, now: Timestamp) {
-        let burst = &mut self.bursts[number];
-        let into = burst.case.incident_id.clone();
-        let Some(part) = burst.parts.get_mut(&key) else { return };
-        let Some((case, incident)) = part.case.as_mut() else { return };
-        if self.merged.contains_key(&case.incident_id) || !matches!(case.status, Status::Provisional | Status::Open) {
+        let Some((case, _)) = self.parts.get(&key).and_then(|part| part.case.as_ref()) else { return };
+        let fresh = || Overlay { into: None, by: number, offset: 0 };
+        let overlay = self.overlays.entry(case.incident_id.clone()).or_insert_with(fresh);
+        if overlay.into.is_some() || !matches!(case.status, Status::Provisional | Status::Open) {
             return;
         }
-        case.status = Status::Merged;
-        case.merged_into = Some(into.clone());
-        (incident.status, incident.merged_into) = (Status::Merged, Some(into));
+        (overlay.into, overlay.by) = (Some(self.bursts[number].case.incident_id.clone()), number);
         if case.is_handed {
-            case.sequence += 1;
-            self.out.push(IncidentChange {
-                emitted_at: now,
-                sequence: case.sequence,
-                reason: ChangeReason::Merged,
-                incident: incident.clone(),
-                units: vec![part.unit.clone()],
-                recorded_at: Some(part.instants[0]).filter(|at| at.is_finite()),
-                available_at: Some(part.instants[1]).filter(|at| at.is_finite()),
-                ingested_at: Some(part.instants[2]).filter(|at| at.is_finite()),
-            });
+            self.speak_for(key, ChangeReason::Merged, now);
         }
-        self.merged.insert(case.incident_id.clone(), now);
-        self.notices.push((key, Notice::Merged(Box::new(case.clone()))));
     }
 
     /// A part's own incident stands by itself again.
-    fn part_again(&mut self, key: PartKey) {
-        let own = self.parts.get(&key).and_then(|part| part.case.as_ref()).map(|(case, _)| case.incident_id.clone());
-        if own.is_some_and(|own| self.merged.remove(&own).is_some()) {
-            self.notices.push((key, Notice::Parted));
+    fn part_again(&mut self, key: PartKey, number: usize, now: Timestamp) {
+        let own = self.parts.get(&key).or_else(|| self.bursts[number].parts.get(&key));
+        let Some((case, _)) = own.and_then(|part| part.case.as_ref()) else { return };
+        let Some(overlay) = self.overlays.get_mut(&case.incident_id).filter(|overlay| overlay.by == number) else {
+            return;
+        };
+        if overlay.into.take().is_some() && case.is_handed && case.status != Status::Withdrawn {
+            self.speak_for(key, ChangeReason::Opened, now);
         }
+    }
+
+    /// Hands a part's own incident over as it stands.
+    fn speak_for(&mut self, key: PartKey, reason: ChangeReason, now: Timestamp) {
+        let Some(part) = self.parts.get(&key) else { return };
+        let Some((case, incident)) = part.case.as_ref() else { return };
+        let mut incident = incident.clone();
+        self.lay_over(&mut incident);
+        let Some(overlay) = self.overlays.get_mut(&case.incident_id) else { return };
+        overlay.offset += 1;
+        let known = |at: Timestamp| Some(at).filter(|at| at.is_finite());
+        self.out.push(IncidentChange {
+            emitted_at: now,
+            sequence: shifted(case.sequence, overlay.offset),
+            reason,
+            incident,
+            units: vec![part.unit.clone()],
+            recorded_at: known(part.instants[0]),
+            available_at: known(part.instants[1]),
+            ingested_at: known(part.instants[2]),
+        });
     }
 
     fn fire(&mut self, until: Timestamp, sight: Sight<'_>) {
@@ -343,6 +461,11 @@ impl Desk {
             self.advance(number, due, sight);
         }
     }
+}
+
+/// A sequence number, so much later or earlier.
+fn shifted(sequence: u32, offset: i64) -> u32 {
+    u32::try_from(i64::from(sequence) + offset).unwrap_or(sequence)
 }
 
 /// The number in a record number's text: its last run of digits.

@@ -61,8 +61,8 @@ impl Episode {
     pub(in crate::engine) fn to_part(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<Part> {
         let lone: Vec<&Member> = self.members.iter().filter(|member| member.decision.explained.is_none()).collect();
         let accesses: Vec<Timestamp> = lone.iter().map(|member| member.row.at).collect();
-        let mark =
-            (accesses.len(), accesses.last().copied(), weighed.score, self.case.as_ref().map(|case| case.status));
+        let stands = self.case.as_ref().map(|case| (case.status, case.sequence));
+        let mark = (accesses.len(), accesses.last().copied(), weighed.score, stands);
         if self.told == mark || accesses.is_empty() && self.told.0 == 0 {
             return None;
         }

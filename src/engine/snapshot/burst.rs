@@ -1,5 +1,7 @@
 //! An incident of a group as a saved row.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hashbrown::HashMap;
 use jiff::civil::Date;
 use rustc_hash::FxBuildHasher;
@@ -9,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::dictionary::NONE;
 use crate::engine::episode::Case;
 use crate::engine::evidence::Evidence;
-use crate::engine::group::{Burst, Part, PartKey};
+use crate::engine::group::{Burst, Overlay, Part, PartKey};
 use crate::engine::rules::Rules;
 use crate::model::incident::{Incident, IncidentKind, Unit};
 use crate::model::time::Timestamp;
@@ -19,6 +21,9 @@ use super::{StateError, StateRow};
 
 /// Where the episodes of a store are by their key.
 pub(super) type Places = HashMap<u64, PartKey, FxBuildHasher>;
+
+/// Stands for the shard of an episode that is gone.
+const GONE: usize = usize::MAX;
 
 /// Detector, weight, numbers.
 type SavedEvidence = (String, f64, [u32; 2]);
@@ -30,18 +35,21 @@ struct SavedBurst {
     findings: Vec<SavedEvidence>,
     holds: bool,
     is_told: bool,
+    is_newest: bool,
     case: Case,
-    due: Timestamp,
+    /// Microseconds, like every instant here: some are the ends of the range, which have no text.
+    due: i64,
     parts: Vec<SavedPart>,
+    overlays: Vec<(String, Overlay)>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct SavedPart {
     /// Key of its episode.
     episode: u64,
-    at: Timestamp,
+    at: i64,
     department: Option<String>,
-    accesses: Vec<Timestamp>,
+    accesses: Vec<i64>,
     event_ids: Vec<Box<str>>,
     unit: Unit,
     evidence: Vec<SavedEvidence>,
@@ -49,8 +57,8 @@ struct SavedPart {
     is_doubtful: bool,
     is_raised: bool,
     degraded: Vec<SavedUnknown>,
-    unknown_until: Option<Timestamp>,
-    instants: [Timestamp; 3],
+    unknown_until: Option<i64>,
+    instants: [i64; 3],
     case: Option<(Case, Incident)>,
 }
 
@@ -72,10 +80,15 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
     let (rules, dictionary) = (&engine.rules, &engine.context.dictionary);
     let burst = &engine.desk.bursts[number];
     let parts = burst.parts.iter().map(|((shard, place), part)| SavedPart {
-        episode: engine.shards[*shard].keys.get(*place as usize).copied().unwrap_or_default(),
-        at: part.at,
+        episode: engine
+            .shards
+            .get(*shard)
+            .and_then(|shard| shard.keys.get(*place as usize))
+            .copied()
+            .unwrap_or_default(),
+        at: part.at.0,
         department: (part.department != NONE).then(|| dictionary.departments.text(part.department).to_owned()),
-        accesses: part.accesses.clone(),
+        accesses: part.accesses.iter().map(|at| at.0).collect(),
         event_ids: part.event_ids.clone(),
         unit: part.unit.clone(),
         evidence: save_evidence(&part.evidence, rules),
@@ -83,8 +96,8 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
         is_doubtful: part.is_doubtful,
         is_raised: part.is_raised,
         degraded: part.degraded.iter().map(|why| save_unknown(*why)).collect(),
-        unknown_until: part.unknown_until,
-        instants: part.instants,
+        unknown_until: part.unknown_until.map(|until| until.0),
+        instants: part.instants.map(|at| at.0),
         case: part.case.clone(),
     });
     let about = if burst.kind == IncidentKind::PatientBurst { &dictionary.patients } else { &dictionary.users };
@@ -94,9 +107,11 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
         findings: save_evidence(&burst.findings, rules),
         holds: burst.holds,
         is_told: burst.is_told,
+        is_newest: engine.desk.is_newest(number),
         case: burst.case.clone(),
-        due: burst.due,
+        due: burst.due.0,
         parts: parts.collect(),
+        overlays: engine.desk.overlays_by(number),
     };
     let key = [b"b".as_slice(), &(number as u64).to_be_bytes()].concat();
     StateRow { key, value: serde_json::to_vec(&saved).ok() }
@@ -106,17 +121,19 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
 pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Result<(), StateError> {
     let saved: SavedBurst = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
     let zone = engine.rules.zone.clone();
-    let mut parts = std::collections::BTreeMap::new();
-    for part in saved.parts {
-        let Some(&key) = places.get(&part.episode) else { continue };
+    let mut parts = BTreeMap::new();
+    for (index, part) in (0..).zip(saved.parts) {
+        // An episode that was explained before anybody heard of it is gone; what the incident showed of it stays.
+        let key = places.get(&part.episode).copied().unwrap_or((GONE, index));
         let dictionary = &mut engine.context.dictionary;
-        let days: std::collections::BTreeSet<Date> = part.accesses.iter().map(|at| zone.date(*at)).collect();
+        let accesses: Vec<Timestamp> = part.accesses.into_iter().map(Timestamp).collect();
+        let days: BTreeSet<Date> = accesses.iter().map(|at| zone.date(*at)).collect();
         let restored = Part {
-            at: part.at,
+            at: Timestamp(part.at),
             user: dictionary.users.intern(&part.unit.user_id),
             patient: dictionary.patients.intern(&part.unit.patient_id),
             department: part.department.as_deref().map_or(NONE, |name| dictionary.departments.intern(name)),
-            accesses: part.accesses,
+            accesses,
             days: days.into_iter().collect(),
             event_ids: part.event_ids,
             unit: part.unit,
@@ -125,8 +142,8 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
             is_doubtful: part.is_doubtful,
             is_raised: part.is_raised,
             degraded: part.degraded.iter().map(restore_unknown).collect(),
-            unknown_until: part.unknown_until,
-            instants: part.instants,
+            unknown_until: part.unknown_until.map(Timestamp),
+            instants: part.instants.map(Timestamp),
             case: part.case,
         };
         parts.insert(key, restored);
@@ -134,7 +151,7 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
     let dictionary = &mut engine.context.dictionary;
     let is_chart = saved.kind == IncidentKind::PatientBurst;
     let about = if is_chart { &mut dictionary.patients } else { &mut dictionary.users }.intern(&saved.about);
-    engine.desk.restore(Burst {
+    let burst = Burst {
         kind: saved.kind,
         about,
         parts,
@@ -142,8 +159,9 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
         holds: saved.holds,
         is_told: saved.is_told,
         case: saved.case,
-        due: saved.due,
-    });
+        due: Timestamp(saved.due),
+    };
+    engine.desk.restore(burst, saved.overlays, saved.is_newest);
     Ok(())
 }
 
