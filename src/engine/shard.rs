@@ -392,7 +392,7 @@ impl Shard {
         if let Some(change) = episode.assess(&weighed, self.clock, world) {
             self.out.handoffs.push(change);
         }
-        if let Some(part) = episode.to_part(&weighed, self.clock, world) {
+        if let Some(part) = episode.tell(&weighed, self.clock, world) {
             self.told.push((place, part));
         }
         self.dirty.insert(place);

@@ -64,7 +64,7 @@ pub(super) fn weigh<'p>(
     let evidence = rules.lessened(&evidence);
     let score = logistic(rules.logit(&evidence, None));
     let is_raised = parts.clone().any(|part| part.is_raised);
-    let is_degraded = parts.clone().any(|part| !part.degraded.is_empty());
+    let is_degraded = { parts }.any(|part| !part.degraded.is_empty());
     WeighedGroup { score, severity: rules.severity(score, is_raised, is_degraded), evidence }
 }
 

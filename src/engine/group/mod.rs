@@ -416,7 +416,8 @@ impl Desk {
         if overlay.into.is_some() || !matches!(case.status, Status::Provisional | Status::Open) {
             return;
         }
-        (overlay.into, overlay.by) = (Some(self.bursts[number].case.incident_id.clone()), number);
+        self.changed.insert(std::mem::replace(&mut overlay.by, number));
+        overlay.into = Some(self.bursts[number].case.incident_id.clone());
         if case.is_handed {
             self.speak_for(key, ChangeReason::Merged, now);
         }
@@ -429,6 +430,7 @@ impl Desk {
         let Some(overlay) = self.overlays.get_mut(&case.incident_id).filter(|overlay| overlay.by == number) else {
             return;
         };
+        self.changed.insert(number);
         if overlay.into.take().is_some() && case.is_handed && case.status != Status::Withdrawn {
             self.speak_for(key, ChangeReason::Opened, now);
         }

@@ -58,7 +58,7 @@ impl Part {
 
 impl Episode {
     /// The episode as groups see it; `None` when nothing is to be told.
-    pub(in crate::engine) fn to_part(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<Part> {
+    pub(in crate::engine) fn tell(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<Part> {
         let lone: Vec<&Member> = self.members.iter().filter(|member| member.decision.explained.is_none()).collect();
         let accesses: Vec<Timestamp> = lone.iter().map(|member| member.row.at).collect();
         let stands = self.case.as_ref().map(|case| (case.status, case.sequence));

@@ -177,7 +177,7 @@ pub(super) fn recall(engine: &mut Engine) {
         for (place, episode) in (0..).zip(&mut shard.episodes) {
             let Some(episode) = episode.as_mut() else { continue };
             let weighed = episode.weigh(world.rules, world.context);
-            if let Some(part) = episode.to_part(&weighed, shard.clock, world) {
+            if let Some(part) = episode.tell(&weighed, shard.clock, world) {
                 engine.desk.recall((number, place), part);
             }
         }
