@@ -70,8 +70,8 @@ pub struct Visitors {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Series {
     pub looks: u32,
-    /// Weights of what links the person to the charts, or marks them, each less the longer ago; the largest is
-    /// not among them.
+    /// Weights of what links the person to the patients, each less the longer ago; the largest is not among
+    /// them.
     pub weight: f64,
 }
 

@@ -7,8 +7,8 @@
 //! Who looks for company does it again. A privacy office that sees each look alone never sees the person.
 //!
 //! ## How it decides
-//! It adds up what links the person to the charts, or marks them, for the looks of the last 90 days that nothing
-//! explains and that make no incident; a look counts half after 30 days. From `min_looks` such looks on, the sum
+//! It adds up what links the person to the patients, for the looks of the last 90 days that nothing explains,
+//! about which no weak reason leaves a doubt, and that make no incident; a look counts half after 30 days. From `min_looks` such looks on, the sum
 //! without the largest one is the weight, up to `max_weight`; the largest stands for itself. What belongs
 //! together becomes one incident of kind `serial`.
 //!

@@ -93,10 +93,11 @@ pub(super) fn together(one: Option<Gathered>, other: Option<Gathered>) -> Option
 /// One person's small looks of the last months.
 pub(super) fn series(parts: &[Keyed<'_>], now: Timestamp, rules: &Rules) -> Option<Gathered> {
     let links = |part: &Part| {
-        let links = part.evidence.iter().filter(|one| rules.group(one).is_tie() || rules.group(one) == Group::Mark);
+        let links = part.evidence.iter().filter(|one| rules.group(one).is_tie());
         links.map(|one| one.weight).sum::<f64>()
     };
-    let looks: Vec<Keyed<'_>> = parts.iter().copied().filter(|(_, part)| !part.is_over && links(part) >= 1.0).collect();
+    let is_look = |part: &Part| !part.is_over && !part.is_doubtful && links(part) >= 1.0;
+    let looks: Vec<Keyed<'_>> = parts.iter().copied().filter(|(_, part)| is_look(part)).collect();
     let faded = |part: &Part| links(part) * (-((now - part.newest()) as f64) / HALF_LIFE).exp2();
     let mut weights: Vec<f64> = looks.iter().map(|(_, part)| faded(part)).collect();
     weights.sort_unstable_by(f64::total_cmp);
