@@ -236,7 +236,7 @@ fn the_generated_worlds_hold_what_the_properties_are_about() {
     for reason in [Opened, Grew, Merged, Settled, Withdrawn] {
         assert!(reasons.get(&reason).is_some_and(|&count| count >= 10), "{reason:?}: {reasons:?}");
     }
-    for kind in [IncidentKind::Pair, IncidentKind::UserBurst, IncidentKind::PatientBurst, IncidentKind::Serial] {
+    for kind in [IncidentKind::Pair, IncidentKind::UserBurst, IncidentKind::PatientBurst] {
         assert!(kinds.get(&kind).is_some_and(|&count| count >= 5), "{kind:?}: {kinds:?}");
     }
 }
