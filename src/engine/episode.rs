@@ -119,6 +119,11 @@ impl Episode {
         self.members.iter().filter(|member| member.decision.joins())
     }
 
+    /// The accesses of which it is known that nothing explains them.
+    pub(super) fn lone(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.decision.is_lone())
+    }
+
     /// The accesses that the incident shows: the active ones; once all are explained, all of them.
     fn shown(&self) -> Vec<&Member> {
         let active: Vec<&Member> = self.active().collect();
@@ -144,7 +149,7 @@ impl Episode {
         };
         strongest.retain(of_all);
         if !rules.is_about_self(&strongest) {
-            strongest.extend(rules.sum_up(history(&shown, rules)));
+            strongest.extend(rules.sum_up(history(self.lone(), rules)));
         }
         strongest.sort_by_key(|evidence| evidence.detector);
         let weakest = |best: Explained, next: Explained| if next.weight > best.weight { next } else { best };
@@ -241,9 +246,13 @@ impl Episode {
 }
 
 /// What accesses are together.
-fn history(shown: &[&Member], rules: &Rules) -> History {
-    let days: BTreeSet<Date> = shown.iter().map(|member| rules.zone.date(member.row.at)).collect();
-    History { accesses: shown.len() as u32, days: days.len() as u32 }
+fn history<'m>(accesses: impl Iterator<Item = &'m Member>, rules: &Rules) -> History {
+    let (mut count, mut days) = (0, BTreeSet::new());
+    for member in accesses {
+        count += 1;
+        days.insert(rules.zone.date(member.row.at));
+    }
+    History { accesses: count, days: days.len() as u32 }
 }
 
 /// Evidence as an incident lists it.

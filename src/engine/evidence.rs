@@ -157,6 +157,12 @@ impl Decision {
         self.explained.is_none() || self.is_over
     }
 
+    /// Whether it is known that nothing explains the access.
+    #[must_use]
+    pub const fn is_lone(&self) -> bool {
+        self.explained.is_none() && self.unknown.is_none()
+    }
+
     /// What proves the explanation, where that is what the person did and no record.
     #[must_use]
     pub fn proof(&self) -> Option<&Deeds> {

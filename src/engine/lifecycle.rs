@@ -132,7 +132,7 @@ impl Episode {
         self.change(world.rules, world.context, weighed, reason, now)
     }
 
-    pub(super) fn unknown_until(&self) -> Option<Timestamp> {
+    fn unknown_until(&self) -> Option<Timestamp> {
         self.active().filter_map(|member| member.decision.unknown.map(|(_, until)| until)).max()
     }
 

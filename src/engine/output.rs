@@ -120,7 +120,7 @@ impl Output {
                 });
             }
             if world.report.verdicts {
-                let kind = verdict(episode, member.decision.explained.is_some(), member.decision.joins());
+                let kind = verdict(episode, &member.decision);
                 self.push_verdict(&member.row, &member.event_id, kind, &member.decision, world);
             }
         }
@@ -162,10 +162,10 @@ fn names<'w>(user: u32, patient: u32, world: World<'w>) -> (&'w str, &'w str) {
 
 /// Suspicious, if it belongs to an incident that is not withdrawn; else explained, if an explanation
 /// holds; else unexplained. A low score alone never explains.
-fn verdict(episode: &Episode, is_explained: bool, joins: bool) -> VerdictKind {
-    let has_own = episode.case.as_ref().is_some_and(|case| case.status != Status::Withdrawn);
-    let stands = has_own || episode.group.is_some();
-    match (stands && joins, is_explained) {
+fn verdict(episode: &Episode, decision: &Decision) -> VerdictKind {
+    let has_own = episode.case.as_ref().is_some_and(|case| case.status != Status::Withdrawn) && decision.joins();
+    let in_group = episode.group.is_some() && decision.is_lone();
+    match (has_own || in_group, decision.explained.is_some()) {
         (true, _) => VerdictKind::Suspicious,
         (false, true) => VerdictKind::Explained,
         (false, false) => VerdictKind::Unexplained,
@@ -198,7 +198,7 @@ pub(super) fn slot_episode(slots: &mut Slots, episode: &Episode) {
     for member in &episode.members {
         let counts = slots.entry(member.row.at.0.div_euclid(SLOT)).or_default();
         counts[0] += 1;
-        match verdict(episode, member.decision.explained.is_some(), member.decision.joins()) {
+        match verdict(episode, &member.decision) {
             VerdictKind::Explained => {}
             VerdictKind::Unexplained => counts[1] += 1,
             VerdictKind::Suspicious => counts[2] += 1,
@@ -262,7 +262,7 @@ impl Tally {
         for member in &episode.members {
             self.degraded += u64::from(member.decision.unknown.is_some());
             let explained = member.decision.explained;
-            match (verdict(episode, explained.is_some(), member.decision.joins()), explained) {
+            match (verdict(episode, &member.decision), explained) {
                 (VerdictKind::Suspicious, _) => self.suspicious += 1,
                 (VerdictKind::Explained, Some(explained)) => self.add_explained(explained.basis, 1),
                 _ => self.unexplained += 1,

@@ -56,7 +56,7 @@ impl Default for Settings {
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
         let is_off = || view.presence(self.margin.micros()) == Presence::Off;
-        let fires = !view.is_explained && !view.is_own_chart() && is_off();
+        let fires = !view.is_explained && view.unknown.is_none() && !view.is_own_chart() && is_off();
         fires.then_some(Finding { weight: self.weight, numbers: [0, 0] })
     }
 

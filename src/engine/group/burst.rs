@@ -63,9 +63,8 @@ pub(super) fn weigh<'p>(
     evidence.sort_by_key(|one| one.detector);
     let evidence = rules.lessened(&evidence);
     let score = logistic(rules.logit(&evidence, None));
-    let is_raised = parts.clone().any(|part| part.is_raised);
-    let is_degraded = { parts }.any(|part| !part.degraded.is_empty());
-    WeighedGroup { score, severity: rules.severity(score, is_raised, is_degraded), evidence }
+    let is_raised = { parts }.any(|part| part.is_raised);
+    WeighedGroup { score, severity: rules.severity(score, is_raised, false), evidence }
 }
 
 impl Burst {
@@ -105,10 +104,10 @@ impl Burst {
         let standing = Standing {
             is_over: self.holds && weighed.score >= rules.engine.flag_threshold,
             severity: weighed.severity,
-            is_degraded: self.parts.values().any(|part| !part.degraded.is_empty()),
+            is_degraded: false,
             accesses: self.accesses(),
             newest: self.newest(),
-            unknown_until: self.parts.values().filter_map(|part| part.unknown_until).max(),
+            unknown_until: None,
         };
         let reason = self.case.advance(&standing, now, rules);
         let due = self.case.due(standing.accesses);
@@ -148,14 +147,7 @@ impl Burst {
             access_count: self.accesses() as u64,
             prior: rules.engine.prior,
             contributions: listed(rules, &weighed.evidence),
-            degraded: self
-                .parts
-                .values()
-                .flat_map(|part| &part.degraded)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .map(|why| why.sentence())
-                .collect(),
+            degraded: Vec::new(),
             accesses: events.into_iter().take(Incident::LISTED_ACCESSES).map(|(_, id)| id.to_owned()).collect(),
         }
     }

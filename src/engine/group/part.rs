@@ -6,7 +6,6 @@ use jiff::civil::Date;
 
 use crate::engine::episode::{Case, Episode, Member, Weighed};
 use crate::engine::evidence::Evidence;
-use crate::engine::feeds::Unknown;
 use crate::engine::shard::World;
 use crate::model::incident::{Incident, Unit};
 use crate::model::time::Timestamp;
@@ -37,8 +36,6 @@ pub(in crate::engine) struct Part {
     pub(in crate::engine) is_doubtful: bool,
     /// Whether something raises the severity.
     pub(in crate::engine) is_raised: bool,
-    pub(in crate::engine) degraded: BTreeSet<Unknown>,
-    pub(in crate::engine) unknown_until: Option<Timestamp>,
     /// Earliest recorded, available and ingested; `MIN` = the source does not say.
     pub(in crate::engine) instants: [Timestamp; 3],
     /// Its own incident, where it has one.
@@ -59,7 +56,7 @@ impl Part {
 impl Episode {
     /// The episode as groups see it; `None` when nothing is to be told.
     pub(in crate::engine) fn tell(&mut self, weighed: &Weighed, now: Timestamp, world: World<'_>) -> Option<Part> {
-        let lone: Vec<&Member> = self.members.iter().filter(|member| member.decision.explained.is_none()).collect();
+        let lone: Vec<&Member> = self.lone().collect();
         let accesses: Vec<Timestamp> = lone.iter().map(|member| member.row.at).collect();
         let stands = self.case.as_ref().map(|case| (case.status, case.sequence));
         let mark = (accesses.len(), accesses.last().copied(), weighed.score, stands);
@@ -88,8 +85,6 @@ impl Episode {
             is_over: weighed.is_over,
             is_doubtful: lone.iter().all(|member| member.decision.is_doubtful),
             is_raised: weighed.is_raised,
-            degraded: weighed.degraded.clone(),
-            unknown_until: self.unknown_until(),
             instants,
             case: self.case.clone().and_then(|case| {
                 let incident = self.incident(world.rules, world.context, weighed)?;

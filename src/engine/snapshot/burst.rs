@@ -16,7 +16,6 @@ use crate::engine::rules::Rules;
 use crate::model::incident::{Incident, IncidentKind, Unit};
 use crate::model::time::Timestamp;
 
-use super::episode::{SavedUnknown, restore_unknown, save_unknown};
 use super::{StateError, StateRow};
 
 /// Where the episodes of a store are by their key.
@@ -56,8 +55,6 @@ struct SavedPart {
     is_over: bool,
     is_doubtful: bool,
     is_raised: bool,
-    degraded: Vec<SavedUnknown>,
-    unknown_until: Option<i64>,
     instants: [i64; 3],
     case: Option<(Case, Incident)>,
 }
@@ -95,8 +92,6 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
         is_over: part.is_over,
         is_doubtful: part.is_doubtful,
         is_raised: part.is_raised,
-        degraded: part.degraded.iter().map(|why| save_unknown(*why)).collect(),
-        unknown_until: part.unknown_until.map(|until| until.0),
         instants: part.instants.map(|at| at.0),
         case: part.case.clone(),
     });
@@ -141,8 +136,6 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
             is_over: part.is_over,
             is_doubtful: part.is_doubtful,
             is_raised: part.is_raised,
-            degraded: part.degraded.iter().map(restore_unknown).collect(),
-            unknown_until: part.unknown_until.map(Timestamp),
             instants: part.instants.map(Timestamp),
             case: part.case,
         };

@@ -58,7 +58,7 @@ struct SavedMember {
 type SavedExplained = (String, bool, String, f64);
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum SavedUnknown {
+enum SavedUnknown {
     NoRelationships,
     ReportedDown,
     Silent(String),
@@ -115,7 +115,7 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
     }
 }
 
-pub(super) fn save_unknown(why: Unknown) -> SavedUnknown {
+fn save_unknown(why: Unknown) -> SavedUnknown {
     match why {
         Unknown::NoRelationships => SavedUnknown::NoRelationships,
         Unknown::ReportedDown => SavedUnknown::ReportedDown,
@@ -198,7 +198,7 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
     Member { row, event_id: saved.event_id.as_str().into(), decision, number: NONE }
 }
 
-pub(super) fn restore_unknown(saved: &SavedUnknown) -> Unknown {
+fn restore_unknown(saved: &SavedUnknown) -> Unknown {
     match saved {
         SavedUnknown::NoRelationships => Unknown::NoRelationships,
         SavedUnknown::ReportedDown => Unknown::ReportedDown,

@@ -24,13 +24,15 @@ pub enum Kind {
     ExPartner,
     Vip,
     Own,
+    Decoy,
+    Leaver,
     Curiosity,
     Harvesting,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::SurnameRelative,
         Self::Household,
         Self::Neighbor,
@@ -38,6 +40,8 @@ impl Kind {
         Self::ExPartner,
         Self::Vip,
         Self::Own,
+        Self::Decoy,
+        Self::Leaver,
         Self::Curiosity,
         Self::Harvesting,
     ];
@@ -53,6 +57,8 @@ impl Kind {
             Self::ExPartner => "ex_partner",
             Self::Vip => "vip",
             Self::Own => "self",
+            Self::Decoy => "decoy",
+            Self::Leaver => "leaver",
             Self::Curiosity => "curiosity",
             Self::Harvesting => "harvesting",
         }
@@ -69,6 +75,8 @@ impl Kind {
             Self::ExPartner => "a former partner, on record as the patient's contact",
             Self::Vip => "a patient marked as well known",
             Self::Own => "the employee's own chart",
+            Self::Decoy => "a record that belongs to nobody, made to be found by the curious",
+            Self::Leaver => "any patient, through the account of somebody who has left",
             Self::Curiosity => "one patient everybody talks about, opened by people of many departments",
             Self::Harvesting => "one employee opening dozens of charts, with prints and exports",
         }
@@ -84,6 +92,7 @@ impl Kind {
             Self::Own => 0.1,
             Self::ExPartner => 0.08,
             Self::Vip => 0.07,
+            Self::Decoy | Self::Leaver => 0.02,
             Self::Curiosity => 0.04,
             Self::Harvesting => 0.03,
         }
@@ -179,6 +188,7 @@ pub(super) fn plan(world: &World, amount: Amount, dice: &mut Dice) -> Plan {
             match kind {
                 Kind::Curiosity => planner.curiosity(),
                 Kind::Harvesting => planner.harvesting(),
+                Kind::Leaver => planner.leaver(),
                 _ => planner.pair(kind),
             }
         }
@@ -227,11 +237,12 @@ impl Planner<'_> {
             if !self.is_free(user) || !self.tried.insert((user, patient)) {
                 continue;
             }
-            if !self.world.people.patients[patient as usize].can_be_treated() {
+            let is_real = kind != Kind::Decoy;
+            if is_real && !self.world.people.patients[patient as usize].can_be_treated() {
                 continue;
             }
             let day = self.start_day();
-            let visit = kind != Kind::Own && self.dice.chance(0.6);
+            let visit = is_real && kind != Kind::Own && self.dice.chance(0.6);
             self.plan.add(&self.world.people, Episode { kind, user, patients: vec![patient], day }, visit);
             return;
         }
@@ -248,10 +259,14 @@ impl Planner<'_> {
                 share_a_name(people, tie.0, tie.1).then_some((tie.0, tie.1))
             }
             Kind::Neighbor => self.neighbor(),
-            Kind::Vip => {
-                let known: Vec<u32> =
-                    (0..people.patients.len() as u32).filter(|&p| people.patients[p as usize].is_vip).collect();
-                Some((self.user(), self.dice.pick(&known).copied()?))
+            Kind::Vip | Kind::Decoy => {
+                let is_decoy = kind == Kind::Decoy;
+                let is_marked = |patient: &u32| {
+                    let record = &people.patients[*patient as usize];
+                    if is_decoy { record.is_decoy } else { record.is_vip }
+                };
+                let marked: Vec<u32> = (0..people.patients.len() as u32).filter(is_marked).collect();
+                Some((self.user(), self.dice.pick(&marked).copied()?))
             }
             Kind::Coworker => {
                 let (user, step) = (self.user(), self.dice.between(1, 40) as usize);
@@ -287,6 +302,20 @@ impl Planner<'_> {
             let record = &people.patients[patient as usize];
             record.can_be_treated() && !record.is_vip && !people.ties.iter().any(|tie| tie.1 == patient)
         })
+    }
+
+    /// Somebody who has left, or leaves before the log ends, uses the account once more.
+    fn leaver(&mut self) {
+        let (first, last) = (self.world.first_day, self.world.first_day + self.world.days as i32 - 3);
+        let staff = self.world.people.staff.iter().enumerate();
+        let gone = staff.filter(|(_, staff)| staff.ended_on.is_some_and(|end| end < last));
+        let gone: Vec<(u32, i32)> = gone.filter_map(|(user, staff)| Some((user as u32, staff.ended_on?))).collect();
+        let free: Vec<(u32, i32)> = gone.into_iter().filter(|(user, _)| !self.plan.involves(*user)).collect();
+        let Some(&(user, end)) = self.dice.pick(&free) else { return };
+        let Some(patient) = self.stranger() else { return };
+        let day = (end + 2 - first).max(0) + self.dice.below(2) as i32;
+        let episode = Episode { kind: Kind::Leaver, user, patients: vec![patient], day };
+        self.plan.add(&self.world.people, episode, false);
     }
 
     fn curiosity(&mut self) {
@@ -341,7 +370,7 @@ impl Sim<'_> {
                 continue;
             }
             let shift = self.on[self.first_new..].iter().find(|shift| shift.user == episode.user).copied();
-            let remote = self.dice.chance(0.06) || (last && !acted);
+            let remote = self.dice.chance(0.06) || (last && !acted) || episode.kind == Kind::Leaver;
             let at = shift.and_then(|shift| self.idle_moment(&shift));
             let (seat, at) = match (shift, at) {
                 (Some(shift), Some(at)) if !self.dice.chance(0.05) => (shift, at),
