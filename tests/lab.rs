@@ -253,3 +253,37 @@ fn evaluate_names_the_file_and_the_line() {
     assert!(read_labels(&dir.path().join("none")).unwrap_err().to_string().contains("none"));
     assert!(read_incidents(&dir.path().join("none")).unwrap_err().to_string().contains("cannot read incidents"));
 }
+
+#[test]
+fn a_backtest_says_what_another_policy_adds_and_loses() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |name: &str, more: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, format!("[facility]\nname = \"A\"\n{more}")).unwrap();
+        path
+    };
+    let today = config("today.toml", "");
+    let proposed = config("proposed.toml", "[detectors.volume_spike]\nenabled = false\n");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-logs");
+    let run = |configs: &[&Path]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chartsentry"));
+        command.arg("backtest").args(configs.iter().flat_map(|config| [Path::new("--config"), config]));
+        command.arg("--context").arg(sample.join("context")).args(["--as-of", "2026-06-12T00:00:00Z"]);
+        command.arg(sample.join("access.csv")).output().unwrap()
+    };
+    let output = run(&[&today, &proposed]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kinds: BTreeSet<&str> =
+        found["lost"].as_array().unwrap().iter().map(|lost| lost["kind"].as_str().unwrap()).collect();
+    assert!(kinds.contains("user_burst"), "{found}");
+    let [before, after] = [0, 1].map(|which| found["reviewer_hours"][which].as_f64().unwrap());
+    assert!(before > after, "{before} {after}");
+
+    let same: serde_json::Value = serde_json::from_slice(&run(&[&today, &today]).stdout).unwrap();
+    for list in ["added", "lost", "changed"] {
+        assert_eq!(same[list].as_array().unwrap().len(), 0, "{same}");
+    }
+    let once = run(&[&today]);
+    assert_eq!(once.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&once.stderr).contains("give it twice"));
+}

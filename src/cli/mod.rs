@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Words for people go to standard error, results to
 //! standard output or files.
 
+pub mod backtest;
 pub mod check;
 pub mod deadlines;
 pub mod demo;
@@ -59,6 +60,7 @@ enum Command {
     Exposure(exposure::ExposureArgs),
     Generate(generate::GenerateArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Backtest(backtest::BacktestArgs),
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
@@ -81,6 +83,7 @@ impl Command {
             Self::Exposure(args) => exposure::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Backtest(args) => backtest::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Inspect(args) => {
                 let zone = Config::shipped().facility.zone().map_err(anyhow::Error::msg)?;
                 let columnar: inspect::ReadColumnar<'_> =

@@ -80,7 +80,7 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
     tell(&summary?, &job, io::stderr().lock())
 }
 
-fn instant(flag: &str, text: &str, zone: &Zone) -> Result<Timestamp> {
+pub(super) fn instant(flag: &str, text: &str, zone: &Zone) -> Result<Timestamp> {
     match read_instant(text.trim()) {
         Some(Written::Absolute(at)) => Ok(at),
         Some(Written::Local(micros)) => {
@@ -95,7 +95,7 @@ fn instant(flag: &str, text: &str, zone: &Zone) -> Result<Timestamp> {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
