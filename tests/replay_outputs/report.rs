@@ -178,6 +178,7 @@ fn incidents() -> Vec<Incident> {
         ),
     ];
     all[1].user_id = None;
+    all[1].user_ids = (0..17).map(|n| format!("u{}", 2_000 + n)).collect();
     all[1].access_count = 44;
     all[2].patient_ids = (0..41).map(|n| format!("{}", 70_010_000 + n)).collect();
     all[2].access_count = 41;
@@ -191,13 +192,14 @@ fn incidents() -> Vec<Incident> {
 
 fn sample() -> Sample {
     let incidents = incidents();
-    let many: Vec<String> = (0..17).map(|n| format!("u{}", 2_000 + n)).collect();
     let values: Vec<Value> = incidents
         .iter()
         .zip(0_i64..)
         .map(|(incident, n)| match &incident.user_id {
             Some(user) => handoff(incident, &[user], date(2026, 6, 8).saturating_add((n * 3).days())),
-            None => handoff(incident, &many.iter().map(String::as_str).collect::<Vec<_>>(), date(2026, 6, 15)),
+            None => {
+                handoff(incident, &incident.user_ids.iter().map(String::as_str).collect::<Vec<_>>(), date(2026, 6, 15))
+            }
         })
         .collect();
     let days: BTreeMap<Date, DayCount> = (0..35_u64)

@@ -8,8 +8,6 @@ use serde_json::Value;
 /// The fields of an incident's handoff that the report shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HandoffView {
-    /// Everyone who acted, by user id.
-    pub users: BTreeSet<String>,
     pub actions: BTreeSet<String>,
     pub resources: BTreeSet<String>,
     /// The chart's content left the system.
@@ -36,7 +34,6 @@ impl HandoffView {
         };
         let deadline = |key: &str| date(&handoff["deadlines"][key]);
         Self {
-            users: units.iter().filter_map(|unit| unit["user_id"].as_str()).map(str::to_owned).collect(),
             actions: texts("actions"),
             resources: texts("resources"),
             printed_or_exported: units.iter().any(|unit| unit["printed_or_exported"] == true),
@@ -108,7 +105,6 @@ mod tests {
         let latest = latest_handoffs(&values);
         let view = &latest["i1"];
         assert_eq!(view.business_day.unwrap().to_string(), "2026-06-02");
-        assert_eq!(view.users.iter().collect::<Vec<_>>(), ["u1", "u2"]);
         assert_eq!(view.actions.len(), 2);
         assert!(view.printed_or_exported && view.diligence_question && !view.is_policy_matter);
         let deadlines: Vec<_> = view.deadlines().map(|(what, date)| (what, date.to_string())).collect();

@@ -112,7 +112,7 @@ impl Told {
             id: incident.incident_id.clone(),
             severity: incident.severity.name(),
             score: score(incident.score),
-            title: title(incident, handoff),
+            title: title(incident),
             status: status(incident),
             status_class: incident.status.name(),
             marks: handoff.map_or_else(Vec::new, marks),
@@ -125,7 +125,7 @@ impl Told {
     }
 }
 
-fn title(incident: &Incident, handoff: Option<&HandoffView>) -> String {
+fn title(incident: &Incident) -> String {
     let patients = incident.patient_ids.len() as u64;
     let user = incident.user_id.as_deref().unwrap_or("One person");
     let chart = || match incident.patient_ids.as_slice() {
@@ -136,10 +136,9 @@ fn title(incident: &Incident, handoff: Option<&HandoffView>) -> String {
         IncidentKind::Pair => format!("{user} opened {}", chart()),
         IncidentKind::UserBurst => format!("{user} opened {} in a short time", counted(patients, "chart", "charts")),
         IncidentKind::Serial => format!("{user} looked into {} over time", counted(patients, "chart", "charts")),
-        IncidentKind::PatientBurst => match handoff.map_or(0, |handoff| handoff.users.len() as u64) {
-            0 => format!("Many people opened {}", chart()),
-            users => format!("{} opened {}", counted(users, "person", "people"), chart()),
-        },
+        IncidentKind::PatientBurst => {
+            format!("{} opened {}", counted(incident.user_ids.len() as u64, "person", "people"), chart())
+        }
     }
 }
 
@@ -174,12 +173,9 @@ fn marks(handoff: &HandoffView) -> Vec<&'static str> {
 fn facts(incident: &Incident, handoff: Option<&HandoffView>, input: &ReportInput<'_>) -> Vec<Fact> {
     let fact = |name, text: String| Fact { name, text, note: String::new(), has_passed: false };
     let mut facts = Vec::new();
-    match (&incident.user_id, handoff) {
-        (Some(user), _) => facts.push(fact("User", user.clone())),
-        (None, Some(handoff)) if !handoff.users.is_empty() => {
-            facts.push(fact("Users", ids(&handoff.users.iter().cloned().collect::<Vec<_>>())));
-        }
-        (None, _) => {}
+    match &incident.user_id {
+        Some(user) => facts.push(fact("User", user.clone())),
+        None => facts.push(fact("Users", ids(&incident.user_ids))),
     }
     let patients = if incident.patient_ids.len() == 1 { "Patient" } else { "Patients" };
     facts.push(fact(patients, ids(&incident.patient_ids)));

@@ -160,8 +160,7 @@ fn people<'a>(input: &ReportInput<'a>) -> BTreeSet<&'a str> {
     let mut people = BTreeSet::new();
     for incident in standing(input) {
         people.extend(incident.user_id.as_deref());
-        let handoff = input.handoffs.get(&incident.incident_id);
-        people.extend(handoff.into_iter().flat_map(|handoff| handoff.users.iter().map(String::as_str)));
+        people.extend(incident.user_ids.iter().map(String::as_str));
     }
     people
 }
