@@ -14,6 +14,7 @@ use std::path::Path;
 
 use chartsentry::engine::output::{Output, VerdictKind};
 use chartsentry::engine::settings::Policy;
+use chartsentry::engine::suppression::Suppression;
 use chartsentry::engine::{Arrival, Engine};
 use chartsentry::model::access::{AccessEvent, Action, Outcome, SearchTextKind};
 use chartsentry::model::context::{
@@ -87,7 +88,9 @@ fn block<'t>(case: &'t str, name: &str) -> impl Iterator<Item = Line> + use<'t> 
 }
 
 fn check(case: &str) -> Result<(), String> {
-    let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 2).unwrap();
+    let mut policy = Policy::shipped("America/Los_Angeles");
+    policy.suppressions = block(case, "world").filter(|line| line.words[0] == "mute").map(|line| mute(&line)).collect();
+    let mut engine = Engine::new(&policy, 2).unwrap();
     engine.report_verdicts();
     engine.learn(block(case, "world").enumerate().flat_map(|(number, line)| facts(number, &line)));
     engine.learn(earlier_visits(case));
@@ -202,13 +205,27 @@ fn earlier_visits(case: &str) -> Vec<ContextUpdate> {
     visits.collect()
 }
 
+fn mute(line: &Line) -> Suppression {
+    let day = |key: &str| line.value(key).unwrap().parse().unwrap();
+    Suppression {
+        id: "s1".into(),
+        owner: "Privacy office".to_owned(),
+        reason: "A case".to_owned(),
+        user: line.value("user"),
+        patient: line.value("patient"),
+        detector: line.value("detector").map(|id| id.replace(' ', "_")),
+        from: day("from"),
+        until: day("until"),
+    }
+}
+
 /// The facts of one line; `population N` makes N people who share nothing with anybody.
 fn facts(number: usize, line: &Line) -> Vec<ContextUpdate> {
     let key = line.value("key").unwrap_or_else(|| format!("record {number}"));
     let name = || line.words.get(1).cloned().unwrap_or_default();
     let update = |record| vec![ContextUpdate { key: key.clone(), record: Some(record), withdrawn_at: Timestamp::MAX }];
     match line.words[0].as_str() {
-        "end" => Vec::new(),
+        "end" | "mute" => Vec::new(),
         "population" => (0..name().parse().unwrap()).map(stranger).collect(),
         "residents" => (0..name().parse().unwrap()).map(|number| resident(number, line)).collect(),
         "workforce" => update(ContextRecord::Workforce(member(name(), line))),

@@ -138,6 +138,32 @@ patient_identifiers = "plain"
 }
 
 #[test]
+fn suppressions_name_their_owner_reason_scope_and_end() {
+    let dates = "from = \"2026-05-01\"\nuntil = \"2026-06-01\"\n";
+    let head = "[[suppressions]]\nid = \"s1\"\nowner = \"Privacy office\"\nreason = \"Chart review\"\n";
+    assert_says(
+        &format!("{head}{dates}"),
+        &["no scope, expected at least one of user, patient and detector: never everything"],
+    );
+    assert_says(&format!("{head}{dates}detector = \"neighbour\"\n"), &["\"neighbour\", expected the id of a detector"]);
+    assert_says(&format!("[[suppressions]]\nid = \"s1\"\nuser = \"u1\"\n{dates}"), &["owner", "reason"]);
+    assert_says(
+        &format!("{head}user = \"u1\"\nuntil = \"soon\"\n"),
+        &["suppressions[0].until", "suppressions[0].from"],
+    );
+    let whole = format!("{head}{dates}user = \"u1\"\n");
+    assert_says(&format!("{whole}{whole}"), &["\"s1\" a second time"]);
+
+    let config = Config::parse("site.toml", &whole).unwrap();
+    let today = jiff::civil::date(2026, 5, 15);
+    assert!(config.suppression_warnings(today)[0].contains("broad"), "a user without a patient or a detector");
+    let narrow = Config::parse("site.toml", &format!("{whole}patient = \"p1\"\n")).unwrap();
+    assert!(narrow.suppression_warnings(today).is_empty());
+    assert!(narrow.suppression_warnings(jiff::civil::date(2026, 6, 2))[0].contains("ended on 2026-06-01"));
+    assert_ne!(policy_hash(&narrow.policy), policy_hash(&config.policy));
+}
+
+#[test]
 fn own_keys_win_over_the_defaults() {
     let text = r#"
 [facility]

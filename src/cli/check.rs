@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::style::Paint;
 use crate::config::{Config, Keeper, Secrets, policy_hash};
 use crate::engine::registry::is_enabled;
+use crate::pipeline::clock;
 
 /// Check a configuration, and with --connect everything that it names
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,8 @@ pub fn run(args: &CheckArgs, probes: impl FnOnce(&Config, &Secrets) -> Vec<Probe
     let mut stdout = io::stdout().lock();
     write!(stdout, "{}", summary(&config))?;
     let paint = Paint::stderr();
-    for warning in config.warnings() {
+    let today = config.facility.zone().map_err(anyhow::Error::msg)?.date(clock::now());
+    for warning in config.warnings().into_iter().chain(config.suppression_warnings(today)) {
         writeln!(io::stderr(), "{} {warning}", paint.warning("warning:"))?;
     }
     if !args.connect {

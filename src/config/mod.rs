@@ -13,6 +13,7 @@ mod secret;
 mod section;
 mod shell;
 mod sinks;
+mod suppressions;
 
 use std::collections::BTreeMap;
 
@@ -159,5 +160,11 @@ impl Config {
             }
         }
         warnings
+    }
+
+    /// Suppressions that deserve a second look on a day, each in one sentence.
+    #[must_use]
+    pub fn suppression_warnings(&self, today: jiff::civil::Date) -> Vec<String> {
+        self.policy.suppressions.iter().filter_map(|suppression| suppression.warning(today)).collect()
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::overlay;
 use super::section::Section;
+use super::suppressions;
 use crate::engine::settings::{EngineSettings, Grace, Policy, SeveritySettings};
 use crate::engine::{detectors, explain, roles};
 use crate::model::context::RelationshipKind;
@@ -25,6 +26,7 @@ pub(super) fn read(root: &mut Section<'_>, timezone: &str) -> Policy {
         explanations: overlay::registry(root, "explanations", explain::REGISTRY),
         relationships: relationships(root.child("relationships")),
         roles: roles(root.child("roles")),
+        suppressions: suppressions::read(root),
         timezone: timezone.to_owned(),
     }
 }

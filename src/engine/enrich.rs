@@ -13,6 +13,7 @@ use super::people::{Chart, Member};
 use super::population::Trait;
 use super::relations::{Hits, Query};
 use super::roster::Presence;
+use super::suppression::Suppression;
 use super::trail::Trail;
 
 /// When and with what knowledge an access is decided.
@@ -47,6 +48,8 @@ pub struct View<'v> {
     pub hits: Hits,
     /// Why the absence of a relationship cannot be told, and until when.
     pub unknown: Option<(Unknown, Timestamp)>,
+    /// The suppressions that mean this access.
+    pub(super) mutes: Vec<&'v Suppression>,
     /// What the person did around the access; forgotten after a while.
     pub trail: Option<Trail<'v>>,
     /// Whether a reason fits the patient's care that does not hold because of a name, a mark or an acquaintance;
@@ -89,6 +92,7 @@ impl<'v> View<'v> {
             departments,
             hits,
             unknown,
+            mutes: Vec::new(),
             trail: None,
             has_weak_reason: false,
             is_explained: false,

@@ -1,5 +1,7 @@
 //! What detectors and explanations say about one access.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::feeds::Unknown;
@@ -148,6 +150,10 @@ pub struct Decision {
     pub is_over: bool,
     /// Whether a reason is there that does not hold.
     pub is_doubtful: bool,
+    /// The suppression that took weight away.
+    pub muted: Option<Arc<str>>,
+    /// Whether all that detectors say of the access is muted.
+    pub is_muted: bool,
 }
 
 impl Decision {
@@ -157,10 +163,10 @@ impl Decision {
         self.explained.is_none() || self.is_over
     }
 
-    /// Whether it is known that nothing explains the access.
+    /// Whether it is known that nothing explains the access, and nobody has muted it.
     #[must_use]
     pub const fn is_lone(&self) -> bool {
-        self.explained.is_none() && self.unknown.is_none()
+        self.explained.is_none() && self.unknown.is_none() && !self.is_muted
     }
 
     /// What proves the explanation, where that is what the person did and no record.

@@ -39,6 +39,7 @@ mod shard;
 mod sieve;
 mod slots;
 pub mod snapshot;
+pub mod suppression;
 pub mod trail;
 
 use std::borrow::Borrow;

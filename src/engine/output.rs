@@ -237,6 +237,9 @@ pub struct Tally {
     /// Accesses whose relationship was unknown.
     pub degraded: u64,
     pub beyond_horizon: BeyondHorizon,
+    /// Accesses about which a suppression muted something, by its id.
+    #[serde(default)]
+    pub muted: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -261,6 +264,9 @@ impl Tally {
     pub(super) fn add_episode(&mut self, episode: &Episode) {
         for member in &episode.members {
             self.degraded += u64::from(member.decision.unknown.is_some());
+            if let Some(id) = &member.decision.muted {
+                *self.muted.entry(id.to_string()).or_default() += 1;
+            }
             let explained = member.decision.explained;
             match (verdict(episode, &member.decision), explained) {
                 (VerdictKind::Suspicious, _) => self.suspicious += 1,
@@ -281,6 +287,9 @@ impl Tally {
         self.without_patient += other.without_patient;
         self.not_successful += other.not_successful;
         self.degraded += other.degraded;
+        for (id, count) in &other.muted {
+            *self.muted.entry(id.clone()).or_default() += count;
+        }
         self.beyond_horizon.facts = self.beyond_horizon.facts.max(other.beyond_horizon.facts);
         let oldest = [self.beyond_horizon.oldest, other.beyond_horizon.oldest];
         self.beyond_horizon.oldest = oldest.into_iter().flatten().min();

@@ -13,6 +13,7 @@ use super::feeds::GapRule;
 use super::registry::{self, Entry, Group, Meta};
 use super::relations::{Basis, Query};
 use super::settings::{EngineSettings, Policy, SeveritySettings};
+use super::suppression::Suppression;
 use super::trail::Trail;
 
 /// A built detector or explanation with its identity.
@@ -27,6 +28,7 @@ pub struct Rules {
     pub severity: SeveritySettings,
     pub zone: Zone,
     pub detectors: Vec<Rule<dyn Detector>>,
+    pub suppressions: Vec<Suppression>,
     pub explanations: Vec<Rule<dyn Explanation>>,
     /// Places of the explanations that may end an access early.
     direct: Option<u8>,
@@ -52,6 +54,7 @@ impl Rules {
                 severity: policy.severity.clone(),
                 zone,
                 detectors,
+                suppressions: policy.suppressions.clone(),
                 explanations,
                 direct,
                 department,
@@ -99,6 +102,7 @@ impl Rules {
             settle_window: self.engine.settle_window.micros(),
         };
         let mut view = View::new(access, moment, &self.zone, gaps, scratch);
+        view.mutes = self.mutes(access, moment.context);
         let is_first = |group| !matches!(group, Group::Behaviour | Group::Absence);
         let mut evidence = self.look(&view, earlier, is_first);
         let signs = self.signs(&evidence);
@@ -122,12 +126,15 @@ impl Rules {
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
         let is_over = logistic(logit) >= self.engine.flag_threshold;
-        Decision { explained, deeds, evidence, unknown, is_over, is_doubtful: view.has_weak_reason }
+        let muted = evidence.iter().any(|one| one.weight == 0.0).then(|| view.mutes.first()).flatten();
+        let muted = muted.map(|suppression| suppression.id.clone());
+        let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
+        Decision { explained, deeds, evidence, unknown, is_over, is_doubtful: view.has_weak_reason, muted, is_muted }
     }
 
     /// The signs beside which weaker explanations do not hold.
     fn signs(&self, evidence: &[Evidence]) -> Signs {
-        let has = |wanted: Group| evidence.iter().any(|one| self.group(one) == wanted);
+        let has = |wanted: Group| evidence.iter().any(|one| one.weight != 0.0 && self.group(one) == wanted);
         Signs {
             tie: has(Group::Tie),
             namesake: has(Group::Namesake),
@@ -152,9 +159,23 @@ impl Rules {
                 return earlier?.evidence.iter().find(|one| one.detector == detector_number).copied();
             }
             let finding = detector.rule.look(view)?;
-            Some(Evidence { detector: detector_number, weight: rounded(finding.weight), numbers: finding.numbers })
+            let is_muted =
+                view.mutes.iter().any(|mute| mute.detector.as_deref().is_none_or(|id| id == detector.meta.id));
+            let weight = if is_muted { 0.0 } else { rounded(finding.weight) };
+            Some(Evidence { detector: detector_number, weight, numbers: finding.numbers })
         });
         evidence.collect()
+    }
+
+    /// The suppressions that mean an access.
+    fn mutes(&self, access: &Access, context: &Context) -> Vec<&Suppression> {
+        if self.suppressions.is_empty() {
+            return Vec::new();
+        }
+        let (user, patient) =
+            (context.dictionary.users.text(access.user), context.dictionary.patients.text(access.patient));
+        let day = self.zone.date(access.at);
+        self.suppressions.iter().filter(|suppression| suppression.covers(user, patient, day)).collect()
     }
 
     /// What the detectors say of accesses together.

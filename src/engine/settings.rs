@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::context::RelationshipKind;
 use crate::model::span::Span;
 
+use super::suppression::Suppression;
+
 /// `[engine]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,6 +117,7 @@ pub struct Policy {
     pub relationships: BTreeMap<String, Grace>,
     /// `[roles]`: duty class to case-insensitive patterns (substrings) of role texts.
     pub roles: BTreeMap<String, Vec<String>>,
+    pub suppressions: Vec<Suppression>,
     /// IANA name of the facility's zone: local days decide episodes and population counts.
     pub timezone: String,
 }
@@ -139,6 +142,7 @@ impl Policy {
                 .map(|kind| (kind.name().to_owned(), Grace::default_for(kind)))
                 .collect(),
             roles: super::roles::shipped(),
+            suppressions: Vec::new(),
             timezone: timezone.to_owned(),
         }
     }

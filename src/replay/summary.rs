@@ -35,6 +35,9 @@ pub struct Summary {
     pub not_successful: u64,
     /// Accesses that were decided while part of the context was unknown.
     pub degraded: u64,
+    /// Accesses about which a suppression muted something, by its id; left out where there is none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub muted: BTreeMap<String, u64>,
     /// Roles of the workforce table that no pattern of `[roles]` matches.
     pub unmatched_roles: BTreeSet<String>,
     /// Fields of the input that mean nothing here, and how many records had them.

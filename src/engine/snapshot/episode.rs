@@ -47,6 +47,8 @@ struct SavedMember {
     workstation: u16,
     is_over: bool,
     is_doubtful: bool,
+    muted: Option<String>,
+    is_muted: bool,
     evidence: Vec<(String, f64, [u32; 2])>,
     explained: Option<SavedExplained>,
     /// An explanation that rests on what the person did, beside what it holds, whether it fits care, its proof.
@@ -108,6 +110,8 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
         workstation: row.workstation,
         is_over: decision.is_over,
         is_doubtful: decision.is_doubtful,
+        muted: decision.muted.as_deref().map(str::to_owned),
+        is_muted: decision.is_muted,
         evidence: evidence.collect(),
         explained: decision.explained.map(save_explained),
         deeds: deeds.map(|deeds| (save_explained(deeds.explained), deeds.holds, deeds.fits_care, deeds.proof)),
@@ -193,8 +197,16 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         Some(Deeds { explained: restore_explained(explained)?, holds, fits_care, proof: proof.clone() })
     });
     let unknown = saved.unknown.as_ref().map(|(why, until)| (restore_unknown(why), Timestamp(*until)));
-    let decision =
-        Decision { explained, deeds, evidence, unknown, is_over: saved.is_over, is_doubtful: saved.is_doubtful };
+    let decision = Decision {
+        explained,
+        deeds,
+        evidence,
+        unknown,
+        is_over: saved.is_over,
+        is_doubtful: saved.is_doubtful,
+        muted: saved.muted.as_deref().map(Into::into),
+        is_muted: saved.is_muted,
+    };
     Member { row, event_id: saved.event_id.as_str().into(), decision, number: NONE }
 }
 

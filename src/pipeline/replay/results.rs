@@ -175,6 +175,7 @@ fn summarize(
         without_patient: tally.without_patient,
         not_successful: tally.not_successful,
         degraded: tally.degraded,
+        muted: tally.muted.clone(),
         unmatched_roles: roles::unmatched(engine.context().role_texts(), classes).into_iter().collect::<BTreeSet<_>>(),
         unknown_fields: counters.unknown_fields.clone(),
         local_times: LocalTimeCounts { repeated: counters.local_repeated, skipped: counters.local_skipped },
