@@ -2,12 +2,14 @@
 //!
 //! The watermark is the minimum over the lanes of the newest event less the allowed lateness. A lane
 //! that has been at its partition's end for as long as an event may be late holds it back no more; when
-//! all lanes have, everything that came is due. A lane that runs far ahead of the others is paused, so
+//! all lanes have, everything that came is due. After a start nothing is due until every partition has been
+//! assigned once, since those that come later would find their events late; but not for ever, since another
+//! daemon may have them. A lane that runs far ahead of the others is paused, so
 //! that the reorder buffer stays small.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::model::time::{HOUR, Timestamp};
+use crate::model::time::{HOUR, SECOND, Timestamp};
 use crate::source::kafka::TopicPartition;
 
 /// A lane is ahead when its newest event is so much later than the watermark allows for, in
@@ -15,6 +17,9 @@ use crate::source::kafka::TopicPartition;
 const AHEAD: i64 = HOUR;
 /// ... and so many of its events wait for the watermark.
 const BUFFERED: u64 = 100_000;
+/// How long partitions are waited for after a start: longer than a broker remembers a daemon that was killed.
+/// In microseconds of a monotonic clock.
+const PATIENCE: i64 = 90 * SECOND;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +49,15 @@ struct Lane {
 pub(super) struct Lanes {
     lateness: i64,
     lanes: BTreeMap<TopicPartition, Lane>,
+    /// Partitions that have not been assigned since the start.
+    awaited: BTreeSet<TopicPartition>,
+    awaited_since: Option<i64>,
 }
 
 impl Lanes {
-    /// No partition yet. `lateness` in microseconds.
-    pub(super) const fn new(lateness: i64) -> Self {
-        Self { lateness, lanes: BTreeMap::new() }
+    /// No partition yet; those of `awaited` will come. `lateness` in microseconds.
+    pub(super) fn new(lateness: i64, awaited: impl IntoIterator<Item = TopicPartition>) -> Self {
+        Self { lateness, lanes: BTreeMap::new(), awaited: awaited.into_iter().collect(), awaited_since: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,6 +66,7 @@ impl Lanes {
 
     /// A partition is read from now on; `newest` is what it had reached when it was last read.
     pub(super) fn assign(&mut self, partition: TopicPartition, newest: Timestamp) {
+        self.awaited.remove(&partition);
         let lane = Lane { newest, ended_at: None, waiting: VecDeque::new(), is_paused: false };
         self.lanes.insert(partition, lane);
     }
@@ -90,7 +99,10 @@ impl Lanes {
     }
 
     /// What is due at `now`, in microseconds of a monotonic clock.
-    pub(super) fn due(&self, now: i64) -> Due {
+    pub(super) fn due(&mut self, now: i64) -> Due {
+        if !self.awaited.is_empty() && now - *self.awaited_since.get_or_insert(now) < PATIENCE {
+            return Due::Unknown;
+        }
         let is_idle = |lane: &&Lane| lane.ended_at.is_some_and(|ended| now - ended >= self.lateness);
         match self.lanes.values().filter(|lane| !is_idle(lane)).map(|lane| lane.newest).min() {
             None if self.lanes.is_empty() => Due::Unknown,
@@ -124,7 +136,6 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::SECOND;
 
     const LATENESS: i64 = 60 * SECOND;
 
@@ -133,7 +144,7 @@ mod tests {
     }
 
     fn lanes(count: i32) -> Lanes {
-        let mut lanes = Lanes::new(LATENESS);
+        let mut lanes = Lanes::new(LATENESS, []);
         (0..count).for_each(|number| lanes.assign(partition(number), Timestamp::MIN));
         lanes
     }
@@ -163,7 +174,19 @@ mod tests {
         assert_eq!(lanes.due(2 * LATENESS), Due::Everything);
         lanes.read(&partition(1), Timestamp(101 * HOUR), 1);
         assert_eq!(lanes.due(2 * LATENESS), Due::Until(Timestamp(101 * HOUR - LATENESS - 1)));
-        assert_eq!(Lanes::new(LATENESS).due(9 * LATENESS), Due::Unknown, "no partition is no end");
+        assert_eq!(Lanes::new(LATENESS, []).due(9 * LATENESS), Due::Unknown, "no partition is no end");
+    }
+
+    #[test]
+    fn nothing_is_due_before_every_partition_has_come_once_but_not_for_ever() {
+        let mut lanes = Lanes::new(LATENESS, [partition(0), partition(1)]);
+        lanes.assign(partition(0), Timestamp(10 * HOUR));
+        assert_eq!(lanes.due(0), Due::Unknown);
+        assert_eq!(lanes.due(PATIENCE - 1), Due::Unknown);
+        assert_eq!(lanes.due(PATIENCE), Due::Until(Timestamp(10 * HOUR - LATENESS - 1)));
+        lanes.assign(partition(1), Timestamp(9 * HOUR));
+        lanes.revoke(&partition(1));
+        assert_eq!(lanes.due(PATIENCE), Due::Until(Timestamp(10 * HOUR - LATENESS - 1)), "it came once");
     }
 
     #[test]

@@ -45,7 +45,7 @@ use crate::model::span::Span;
 use crate::model::time::Timestamp;
 use crate::pipeline::clock;
 use crate::sink::kafka_records::RecordPublisher;
-use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading};
+use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
 use crate::store::{Store, StoreHandle};
 use crate::telemetry::{Health, Journal, Metrics, serve};
 use cadence::Cadence;
@@ -103,7 +103,7 @@ impl Daemon {
         let connection = settings::connection(config, secrets);
         let store = Store::open(&settings::store(config, secrets))?;
         let sinks = delivery::sinks(config, secrets)?;
-        Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
+        let partitions = Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -135,6 +135,7 @@ impl Daemon {
         let (commands, obeyed) = unbounded();
         let parts = Parts {
             setup: Setup::new(config, secrets, mode, connection)?,
+            partitions,
             journal: Arc::clone(&journal),
             health,
             status: Arc::clone(&status),
@@ -278,6 +279,8 @@ impl Setup {
 /// What the engine thread starts with.
 struct Parts {
     setup: Setup,
+    /// The partitions of the access topics at the start.
+    partitions: Vec<TopicPartition>,
     journal: Arc<Journal>,
     health: Arc<Health>,
     status: Arc<Status>,
@@ -286,7 +289,7 @@ struct Parts {
 
 impl Parts {
     fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
-        let Self { setup, journal, health, status, wakers } = self;
+        let Self { setup, partitions, journal, health, status, wakers } = self;
         let Setup { config, connection, mode, copies, reporter } = setup;
         let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
         journal.started(run_kind, &reporter.run.policy_hash);
@@ -313,11 +316,11 @@ impl Parts {
         let asked = Arc::clone(&status);
         let source =
             KafkaSource::subscribe(&connection, &config.kafka.access_topics, &reading, move |topic, number| {
-                asked.committed_offset(&crate::source::kafka::TopicPartition::new(topic, number))
+                asked.committed_offset(&TopicPartition::new(topic, number))
             })?;
         let elapsed = clock::elapsed();
         let mut worker = Worker {
-            lanes: Lanes::new(config.policy.engine.allowed_lateness.micros()),
+            lanes: Lanes::new(config.policy.engine.allowed_lateness.micros(), partitions),
             cadence: Cadence::new(elapsed),
             decoders: Decoders::new(zone),
             context_decoder: decoder,
