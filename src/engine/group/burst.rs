@@ -7,17 +7,10 @@ use crate::engine::episode::{Case, incident_id, listed};
 use crate::engine::evidence::{Evidence, logistic};
 use crate::engine::lifecycle::Standing;
 use crate::engine::rules::Rules;
-use crate::model::incident::{ChangeReason, Incident, IncidentChange, IncidentKind, Severity};
+use crate::model::incident::{ChangeReason, Incident, IncidentChange, IncidentKind, Severity, Status};
 use crate::model::time::Timestamp;
 
 use super::part::{Part, PartKey};
-
-/// Parts that belong together, and what says so.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Gathered {
-    pub(super) members: BTreeSet<PartKey>,
-    pub(super) findings: Vec<Evidence>,
-}
 
 /// An incident of a group.
 #[derive(Clone, Debug)]
@@ -68,11 +61,11 @@ pub(super) fn weigh<'p>(
 }
 
 impl Burst {
-    /// Opens an incident of parts that belong together.
+    /// Opens an incident of parts that belong together; it does not have them yet.
     pub(super) fn open(
         kind: IncidentKind,
         about: u32,
-        parts: BTreeMap<PartKey, Part>,
+        parts: &BTreeMap<PartKey, Part>,
         rules: &Rules,
         context: &Context,
     ) -> Option<Self> {
@@ -86,7 +79,19 @@ impl Burst {
             _ => incident_id(kind, Some(dictionary.users.text(about)), None, start),
         };
         let case = Case::open(id, start, (at, &event_id), rules);
-        Some(Self { kind, about, parts, findings: Vec::new(), holds: true, is_told: false, case, due: Timestamp::MAX })
+        let (parts, findings, due) = (BTreeMap::new(), Vec::new(), Timestamp::MAX);
+        Some(Self { kind, about, parts, findings, holds: true, is_told: false, case, due })
+    }
+
+    /// Whether it asks for a decision.
+    pub(super) fn stands(&self) -> bool {
+        self.case.status != Status::Withdrawn
+    }
+
+    /// Whether the access that it started with is among these.
+    pub(super) fn started_among(&self, parts: &BTreeMap<PartKey, Part>) -> bool {
+        let mut ids = parts.values().flat_map(|part| &part.event_ids);
+        ids.any(|id| **id == *self.case.first_event_id)
     }
 
     /// The newest unexplained access.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
+use rustc_hash::FxBuildHasher;
 
 use crate::engine::dictionary::NONE;
 use crate::engine::evidence::{Day, Evidence, Gathering, Series, Visitors, logistic};
@@ -11,7 +13,7 @@ use crate::engine::registry::Group;
 use crate::engine::rules::Rules;
 use crate::model::time::{DAY, Timestamp};
 
-use super::burst::{Gathered, weigh};
+use super::burst::weigh;
 use super::part::{Part, PartKey};
 
 /// Days before a day by which its usual number of charts is told, and how many of them are worked.
@@ -28,6 +30,30 @@ const HALF_LIFE: f64 = 30.0 * DAY as f64;
 /// Record numbers that follow this closely on each other are in sequence.
 const STEP: u64 = 5;
 
+/// Parts that belong together, and what says so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) members: BTreeSet<PartKey>,
+    pub(super) findings: Vec<Evidence>,
+}
+
+impl Gathered {
+    /// Takes another in: all members, and the findings that weigh more.
+    fn add(&mut self, other: Self) {
+        let rank = |findings: &[Evidence]| {
+            let sum: f64 = findings.iter().map(|one| one.weight).sum();
+            (sum, findings.iter().map(|one| one.numbers).max())
+        };
+        if rank(&other.findings) > rank(&self.findings) {
+            self.findings = other.findings;
+        }
+        self.members.extend(other.members);
+    }
+}
+
+/// All parts by their keys.
+type Parts = HashMap<PartKey, Part, FxBuildHasher>;
+
 /// A part with its key.
 pub(super) type Keyed<'p> = (PartKey, &'p Part);
 
@@ -38,7 +64,10 @@ pub(super) fn day(
     rules: &Rules,
     number_of: impl Fn(u32) -> Option<u64>,
 ) -> Option<Gathered> {
-    let is_face_sheet = |part: &Part| part.unit.resources.iter().all(|part| part == "demographics");
+    let is_face_sheet = |part: &Part| {
+        let opened = &part.unit.resources;
+        !opened.is_empty() && opened.iter().all(|resource| resource.eq_ignore_ascii_case("demographics"))
+    };
     let mut numbers: Vec<u64> = parts.iter().filter_map(|(_, part)| number_of(part.patient)).collect();
     numbers.sort_unstable();
     let in_sequence = numbers.windows(2).filter(|pair| pair[1] - pair[0] <= STEP && pair[1] > pair[0]).count();
@@ -57,53 +86,66 @@ pub(super) fn usual_from(day: Date) -> Date {
     day.saturating_sub(USUAL_DAYS.days())
 }
 
-/// The people on one chart: everybody who is in a crowd of three days.
-pub(super) fn chart(parts: &[Keyed<'_>], rules: &Rules) -> Option<Gathered> {
-    let mut all: Option<Gathered> = None;
-    for (_, first) in parts {
-        let Some(&from) = first.accesses.first() else { continue };
+/// The people on one chart: every crowd of three days.
+pub(super) fn chart(parts: &[Keyed<'_>], rules: &Rules) -> Vec<Gathered> {
+    let crowd_from = |(_, first): &Keyed<'_>| {
+        let from = first.accesses.first().copied()?;
         let near: Vec<Keyed<'_>> =
             parts.iter().copied().filter(|(_, part)| part.is_within(from, from.plus(CROWD))).collect();
         let users: BTreeSet<u32> = near.iter().map(|(_, part)| part.user).collect();
         let departments: BTreeSet<u32> =
             near.iter().map(|(_, part)| part.department).filter(|&department| department != NONE).collect();
         let visitors = Visitors { users: users.len() as u32, departments: departments.len() as u32 };
-        let Some(crowd) = stands(&near, rules, &Gathering::Chart(visitors)) else { continue };
-        all = together(all, Some(crowd));
-    }
-    all
-}
-
-/// What two gatherings are together: all members, and the findings that weigh more.
-pub(super) fn together(one: Option<Gathered>, other: Option<Gathered>) -> Option<Gathered> {
-    let rank = |gathered: &Gathered| {
-        let sum: f64 = gathered.findings.iter().map(|one| one.weight).sum();
-        (sum, gathered.findings.iter().map(|one| one.numbers).max())
+        stands(&near, rules, &Gathering::Chart(visitors))
     };
-    match (one, other) {
-        (Some(one), Some(other)) => {
-            let members = &one.members | &other.members;
-            let findings = if rank(&other) > rank(&one) { other.findings } else { one.findings };
-            Some(Gathered { members, findings })
-        }
-        (one, other) => one.or(other),
-    }
+    parts.iter().filter_map(crowd_from).collect()
 }
 
-/// One person's small looks of the last months.
-pub(super) fn series(parts: &[Keyed<'_>], now: Timestamp, rules: &Rules) -> Option<Gathered> {
+/// Gatherings by stretches of time, in the order of time: what overlaps, or follows within a gap, is one.
+pub(super) fn stretches(found: Vec<Gathered>, gap: i64, parts: &Parts) -> Vec<Gathered> {
+    let accesses = |one: &Gathered| -> Vec<Timestamp> {
+        one.members.iter().filter_map(|key| parts.get(key)).flat_map(|part| part.accesses.iter().copied()).collect()
+    };
+    let bounded = found.into_iter().filter_map(|one| {
+        let accesses = accesses(&one);
+        Some((accesses.iter().copied().min()?, accesses.iter().copied().max()?, one))
+    });
+    let mut bounded: Vec<(Timestamp, Timestamp, Gathered)> = bounded.collect();
+    bounded.sort_by_key(|(from, until, _)| (*from, *until));
+    let mut stretches: Vec<(Timestamp, Gathered)> = Vec::new();
+    for (from, until, one) in bounded {
+        match stretches.last_mut() {
+            Some((end, stretch)) if from - *end <= gap => {
+                *end = until.max(*end);
+                stretch.add(one);
+            }
+            _ => stretches.push((until, one)),
+        }
+    }
+    stretches.into_iter().map(|(_, stretch)| stretch).collect()
+}
+
+/// One person's small looks: those of the months before each of them, which count less the longer ago they were.
+/// What was enough once stays enough, however much time goes by.
+pub(super) fn series(parts: &[Keyed<'_>], rules: &Rules) -> Vec<Gathered> {
     let links = |part: &Part| {
         let links = part.evidence.iter().filter(|one| rules.group(one).is_tie());
         links.map(|one| one.weight).sum::<f64>()
     };
     let is_look = |part: &Part| !part.is_over && !part.is_doubtful && links(part) >= 1.0;
     let looks: Vec<Keyed<'_>> = parts.iter().copied().filter(|(_, part)| is_look(part)).collect();
-    let faded = |part: &Part| links(part) * (-((now - part.newest()) as f64) / HALF_LIFE).exp2();
-    let mut weights: Vec<f64> = looks.iter().map(|(_, part)| faded(part)).collect();
-    weights.sort_unstable_by(f64::total_cmp);
-    let largest = weights.iter().copied().fold(0.0, f64::max);
-    let series = Series { looks: looks.len() as u32, weight: weights.iter().sum::<f64>() - largest };
-    over(&looks, rules, &Gathering::Series(series))
+    let until = |(_, last): &Keyed<'_>| {
+        let at = last.newest();
+        let is_near = |part: &Part| at.minus(REMEMBERED) <= part.newest() && part.newest() <= at;
+        let near: Vec<Keyed<'_>> = looks.iter().copied().filter(|(_, part)| is_near(part)).collect();
+        let faded = |part: &Part| links(part) * (-((at - part.newest()) as f64) / HALF_LIFE).exp2();
+        let mut weights: Vec<f64> = near.iter().map(|(_, part)| faded(part)).collect();
+        weights.sort_unstable_by(f64::total_cmp);
+        let further = weights.split_last().map_or(0.0, |(_, smaller)| smaller.iter().sum());
+        let series = Series { looks: near.len() as u32, weight: further };
+        over(&near, rules, &Gathering::Series(series))
+    };
+    looks.iter().filter_map(until).collect()
 }
 
 /// Like [`over`], where it makes an incident by itself: one telling part must not accuse the rest.

@@ -14,17 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 use jiff::civil::Date;
 use rustc_hash::FxBuildHasher;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::incident::{ChangeReason, Incident, IncidentChange, IncidentKind, Status};
 use crate::model::time::{DAY, Timestamp};
 
 use super::context::Context;
+use super::evidence::Evidence;
 use super::rules::Rules;
 pub(super) use burst::Burst;
-use burst::Gathered;
-use gather::{Keyed, REMEMBERED};
+use gather::{Gathered, Keyed, REMEMBERED};
 pub(super) use part::{Part, PartKey};
 
 /// How long a part without a link to the person is looked at.
@@ -56,8 +55,8 @@ struct Book {
     /// How many parts of each day are forgotten, and which.
     counts: BTreeMap<Date, u32>,
     counted: BTreeMap<PartKey, Vec<Date>>,
-    /// Its incidents, by kind; the newest of each.
-    bursts: BTreeMap<IncidentKind, usize>,
+    /// Its incidents, by kind.
+    bursts: BTreeMap<IncidentKind, Vec<usize>>,
 }
 
 /// Looks at all unexplained accesses together.
@@ -67,7 +66,6 @@ pub(super) struct Desk {
     users: HashMap<u32, Book, FxBuildHasher>,
     patients: HashMap<u32, Book, FxBuildHasher>,
     pub(super) bursts: Vec<Burst>,
-    by_id: HashMap<String, usize>,
     /// In how many incidents each part is: late facts may change those, however old.
     held: HashMap<PartKey, u32, FxBuildHasher>,
     timers: BTreeSet<(Timestamp, usize)>,
@@ -144,29 +142,17 @@ impl Desk {
     }
 
     /// Takes a saved incident in.
-    pub(super) fn restore(&mut self, burst: Burst, overlays: Vec<(String, Overlay)>, is_newest: bool) {
+    pub(super) fn restore(&mut self, burst: Burst, overlays: Vec<(String, Overlay)>) {
         let number = self.bursts.len();
         self.timers.insert((burst.due, number));
         self.overlays.extend(overlays);
-        self.by_id.insert(burst.case.incident_id.clone(), number);
+        self.book(burst.kind, burst.about).bursts.entry(burst.kind).or_default().push(number);
         for key in burst.parts.keys() {
             *self.held.entry(*key).or_default() += 1;
-        }
-        if is_newest {
-            self.book(burst.kind, burst.about).bursts.insert(burst.kind, number);
-        }
-        for key in burst.parts.keys() {
             let group = burst.is_told.then(|| burst.case.incident_id.as_str().into());
             self.notices.push((*key, group));
         }
         self.bursts.push(burst);
-    }
-
-    /// Whether the incident of a number is the newest of its kind about somebody.
-    pub(super) fn is_newest(&self, number: usize) -> bool {
-        let burst = &self.bursts[number];
-        let books = if burst.kind == IncidentKind::PatientBurst { &self.patients } else { &self.users };
-        books.get(&burst.about).and_then(|book| book.bursts.get(&burst.kind)) == Some(&number)
     }
 
     /// What the incident of a number makes of pairs' own incidents, to be saved with it.
@@ -248,7 +234,7 @@ impl Desk {
         }
     }
 
-    /// Forgets what is too old to matter; the counts of days stay.
+    /// Forgets what is too old to matter, for a person about whom there is news; the counts of days stay.
     fn tidy(&mut self, user: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.users.get_mut(&user) else { return };
         let is_old = |part: &Part| {
@@ -272,26 +258,26 @@ impl Desk {
             return;
         }
         let texts = &sight.context.dictionary.patients;
-        let mut all: Option<Gathered> = None;
+        let mut found = Vec::new();
         for (&day, keys) in &book.days {
             let from = gather::usual_from(day);
             let before = book.days.range(from..day).map(|(_, parts)| parts.len() as u32).sum::<u32>()
                 + book.counts.range(from..day).map(|(_, count)| count).sum::<u32>();
             let parts: Vec<Keyed<'_>> = keys.iter().filter_map(|key| Some((*key, self.parts.get(key)?))).collect();
-            let gathered = gather::day(&parts, before, sight.rules, |patient| number_in(texts.text(patient)));
-            all = gather::together(all, gathered);
+            found.extend(gather::day(&parts, before, sight.rules, |patient| number_in(texts.text(patient))));
         }
-        self.move_on(IncidentKind::UserBurst, user, all, now, sight);
+        self.move_on(IncidentKind::UserBurst, user, found, now, sight);
     }
 
     fn regroup_series(&mut self, user: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.users.get(&user) else { return };
-        let in_burst = book.bursts.get(&IncidentKind::UserBurst).map(|&number| &self.bursts[number].parts);
-        let keys = book.parts.iter().filter(|key| in_burst.is_none_or(|parts| !parts.contains_key(*key)));
-        let recent = |part: &&Part| part.newest() >= now.minus(REMEMBERED);
-        let parts: Vec<Keyed<'_>> = keys.filter_map(|key| Some((*key, self.parts.get(key).filter(recent)?))).collect();
-        let gathered = gather::series(&parts, now, sight.rules);
-        self.move_on(IncidentKind::Serial, user, gathered, now, sight);
+        let bursts = book.bursts.get(&IncidentKind::UserBurst).into_iter().flatten();
+        let bursts: Vec<&Burst> = bursts.map(|&number| &self.bursts[number]).filter(|burst| burst.stands()).collect();
+        let is_free = |key: &&PartKey| bursts.iter().all(|burst| !burst.parts.contains_key(*key));
+        let keys = book.parts.iter().filter(is_free);
+        let parts: Vec<Keyed<'_>> = keys.filter_map(|key| Some((*key, self.parts.get(key)?))).collect();
+        let found = gather::series(&parts, sight.rules);
+        self.move_on(IncidentKind::Serial, user, found, now, sight);
     }
 
     fn regroup_chart(&mut self, patient: u32, now: Timestamp, sight: Sight<'_>) {
@@ -301,80 +287,64 @@ impl Desk {
             part.newest() >= now.minus(FRESH) || part.case.is_some() || self.held.contains_key(key)
         };
         let parts: Vec<Keyed<'_>> = keyed.filter(matters).collect();
-        let gathered = gather::chart(&parts, sight.rules);
-        self.move_on(IncidentKind::PatientBurst, patient, gathered, now, sight);
+        let found = gather::chart(&parts, sight.rules);
+        self.move_on(IncidentKind::PatientBurst, patient, found, now, sight);
     }
 
-    /// The incident that new parts would join.
-    fn current(&self, kind: IncidentKind, about: u32, now: Timestamp, sight: Sight<'_>) -> Option<&Burst> {
-        let books = if kind == IncidentKind::PatientBurst { &self.patients } else { &self.users };
-        let burst = &self.bursts[*books.get(&about)?.bursts.get(&kind)?];
-        let gap = sight.rules.engine.episode_gap.micros();
-        (now - burst.newest() <= gap).then_some(burst)
+    /// Opens, grows or withdraws the incidents of a person or a chart: one for each stretch of time without a
+    /// gap. When the access that one started with is explained and what remains started on another day, that is
+    /// another incident: the one that a run with the explaining record known in time would have found.
+    fn move_on(&mut self, kind: IncidentKind, about: u32, found: Vec<Gathered>, now: Timestamp, sight: Sight<'_>) {
+        let mut old = self.book(kind, about).bursts.get(&kind).cloned().unwrap_or_default();
+        if found.is_empty() && old.is_empty() {
+            return;
+        }
+        let gap = if kind == IncidentKind::Serial { REMEMBERED } else { sight.rules.engine.episode_gap.micros() };
+        let mut moves = Vec::new();
+        for stretch in gather::stretches(found, gap, &self.parts) {
+            let parts: BTreeMap<PartKey, Part> =
+                stretch.members.iter().filter_map(|key| Some((*key, self.parts.get(key)?.clone()))).collect();
+            let Some(fresh) = Burst::open(kind, about, &parts, sight.rules, sight.context) else { continue };
+            let goes_on = |number: &usize| {
+                let burst = &self.bursts[*number];
+                burst.stands() && burst.started_among(&parts) || burst.case.incident_id == fresh.case.incident_id
+            };
+            let number = match old.iter().position(goes_on) {
+                Some(place) => old.remove(place),
+                None => {
+                    self.bursts.push(fresh);
+                    let number = self.bursts.len() - 1;
+                    self.book(kind, about).bursts.entry(kind).or_default().push(number);
+                    number
+                }
+            };
+            moves.push((number, parts, stretch.findings));
+        }
+        for number in old.into_iter().filter(|&number| self.bursts[number].stands()).collect::<Vec<_>>() {
+            self.bursts[number].holds = false;
+            self.advance(number, now, sight);
+        }
+        for (number, parts, findings) in moves {
+            self.update(number, parts, findings, now, sight);
+        }
     }
 
-    /// Opens, grows or withdraws the incident of a person or a chart. When the access that it started with is
-    /// explained and what remains started on another day, that is another incident: the one that a run with
-    /// the explaining record known in time would have found.
-    fn move_on(
+    /// Gives an incident the parts that it has now.
+    fn update(
         &mut self,
-        kind: IncidentKind,
-        about: u32,
-        gathered: Option<Gathered>,
+        number: usize,
+        parts: BTreeMap<PartKey, Part>,
+        findings: Vec<Evidence>,
         now: Timestamp,
         sight: Sight<'_>,
     ) {
-        let is_current = self.current(kind, about, now, sight).is_some();
-        let current = self.book(kind, about).bursts.get(&kind).copied().filter(|_| is_current);
-        let Some(gathered) = gathered else {
-            return current.into_iter().for_each(|number| self.update(number, None, now, sight));
-        };
-        let parts = self.members(&gathered);
-        let goes_on = |number: &usize| {
-            let case = &self.bursts[*number].case;
-            let has_opener = || parts.values().any(|part| part.event_ids.iter().any(|id| **id == *case.first_event_id));
-            case.status != Status::Withdrawn && has_opener()
-        };
-        if let Some(number) = current.filter(goes_on) {
-            return self.update(number, Some(gathered), now, sight);
-        }
-        let Some(burst) = Burst::open(kind, about, parts, sight.rules, sight.context) else { return };
-        let known = self.by_id.get(&burst.case.incident_id).copied();
-        if let Some(number) = current.filter(|number| Some(*number) != known) {
-            self.update(number, None, now, sight);
-        }
-        let number = known.unwrap_or_else(|| {
-            self.by_id.insert(burst.case.incident_id.clone(), self.bursts.len());
-            self.bursts.push(Burst { parts: BTreeMap::new(), ..burst });
-            self.bursts.len() - 1
-        });
-        let older = self.book(kind, about).bursts.insert(kind, number);
-        self.changed.extend(older);
-        self.update(number, Some(gathered), now, sight);
-    }
-
-    fn members(&self, gathered: &Gathered) -> BTreeMap<PartKey, Part> {
-        gathered.members.iter().filter_map(|key| Some((*key, self.parts.get(key)?.clone()))).collect()
-    }
-
-    fn update(&mut self, number: usize, gathered: Option<Gathered>, now: Timestamp, sight: Sight<'_>) {
-        let fresh = gathered.as_ref().map(|gathered| self.members(gathered));
         let burst = &mut self.bursts[number];
         let old: BTreeSet<PartKey> = burst.parts.keys().copied().collect();
-        burst.holds = gathered.is_some();
-        if let (Some(gathered), Some(mut parts)) = (gathered, fresh) {
-            // Parts that are forgotten by now stay as they were.
-            for key in gathered.members.iter().filter(|key| !parts.contains_key(*key)).copied().collect::<Vec<_>>() {
-                parts.extend(burst.parts.remove(&key).map(|part| (key, part)));
-            }
-            burst.findings = gathered.findings;
-            burst.parts = parts;
-        }
+        (burst.holds, burst.parts, burst.findings) = (true, parts, findings);
         let group: Option<Box<str>> = burst.is_told.then(|| burst.case.incident_id.as_str().into());
-        let joined = burst.parts.keys().filter(|key| !old.contains(*key) && group.is_some());
-        self.notices.extend(joined.map(|key| (*key, group.clone())));
         for key in burst.parts.keys().filter(|key| !old.contains(*key)) {
             *self.held.entry(*key).or_default() += 1;
+            self.notices.extend(group.iter().map(|group| (*key, Some(group.clone()))));
         }
         let left: Vec<PartKey> = old.iter().filter(|key| !burst.parts.contains_key(*key)).copied().collect();
         for key in left {
@@ -396,7 +366,7 @@ impl Desk {
             self.timers.insert((burst.due, number));
         }
         self.changed.insert(number);
-        let stands = burst.case.status != Status::Withdrawn;
+        let stands = burst.stands();
         let keys: Vec<PartKey> = burst.parts.keys().copied().collect();
         if burst.is_told != stands {
             burst.is_told = stands;

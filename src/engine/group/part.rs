@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+use crate::engine::dictionary::NONE;
 use crate::engine::episode::{Case, Episode, Member, Weighed};
 use crate::engine::evidence::Evidence;
 use crate::engine::shard::World;
@@ -77,7 +78,7 @@ impl Episode {
             at: now,
             user: self.user,
             patient: self.patient,
-            department: department.map_or(crate::engine::dictionary::NONE, |member| member.department),
+            department: department.map_or(NONE, |member| member.department),
             days: days.into_iter().collect(),
             event_ids: lone.iter().take(Incident::LISTED_ACCESSES).map(|member| member.event_id.clone()).collect(),
             unit: self.unit(&lone, weighed, world.rules, world.context),

@@ -34,7 +34,6 @@ struct SavedBurst {
     findings: Vec<SavedEvidence>,
     holds: bool,
     is_told: bool,
-    is_newest: bool,
     case: Case,
     /// Microseconds, like every instant here: some are the ends of the range, which have no text.
     due: i64,
@@ -102,7 +101,6 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
         findings: save_evidence(&burst.findings, rules),
         holds: burst.holds,
         is_told: burst.is_told,
-        is_newest: engine.desk.is_newest(number),
         case: burst.case.clone(),
         due: burst.due.0,
         parts: parts.collect(),
@@ -154,7 +152,7 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
         case: saved.case,
         due: Timestamp(saved.due),
     };
-    engine.desk.restore(burst, saved.overlays, saved.is_newest);
+    engine.desk.restore(burst, saved.overlays);
     Ok(())
 }
 
