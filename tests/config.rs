@@ -151,6 +151,10 @@ fn suppressions_name_their_owner_reason_scope_and_end() {
         &format!("{head}user = \"u1\"\nuntil = \"soon\"\n"),
         &["suppressions[0].until", "suppressions[0].from"],
     );
+    assert_says(
+        &format!("{head}user = \"u1\"\nfrom = \"2026-06-01\"\nuntil = \"2026-05-01\"\n"),
+        &["suppressions[0].until", "2026-05-01, before 2026-06-01"],
+    );
     let whole = format!("{head}{dates}user = \"u1\"\n");
     assert_says(&format!("{whole}{whole}"), &["\"s1\" a second time"]);
 

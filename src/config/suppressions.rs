@@ -50,6 +50,11 @@ fn one(mut section: Section<'_>, ids: &mut BTreeSet<String>) -> Option<Suppressi
     if user.is_none() && patient.is_none() && detector.is_none() {
         section.complain("user", "no scope", "at least one of user, patient and detector: never everything");
     }
+    if let (Some(from), Some(until)) = (from, until)
+        && until < from
+    {
+        section.complain("until", format!("{until}, before {from}"), "the last day, not before the first");
+    }
     section.finish();
     let (from, until) = (from?, until?);
     Some(Suppression { id: id?.into(), owner: owner?, reason: reason?, user, patient, detector, from, until })

@@ -135,7 +135,7 @@ impl<'v> View<'v> {
     }
 
     /// The departments that had a patient in care at an instant, as known by now.
-    pub fn units_of(&self, patient: u32, at: Timestamp) -> impl Iterator<Item = (u32, u32)> {
+    pub fn units_of(&self, patient: u32, at: Timestamp) -> impl Iterator<Item = u32> {
         self.context.ties.of(patient).units(at, self.now, self.context.graces())
     }
 

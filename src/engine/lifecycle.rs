@@ -183,8 +183,9 @@ impl Episode {
     }
 
     /// When what the person did around an unexplained access has to be looked at again: when their shift is
-    /// over, and once more before it is forgotten. Looks are at full hours, so that the accesses of one sitting are looked
-    /// at together. An explained access that nobody has heard of is let go of when it cannot change any more.
+    /// over, and once more before it is forgotten. Looks are at full hours, so that the accesses of one sitting
+    /// are looked at together. An explained access that nobody has heard of is let go of when it cannot change
+    /// any more.
     fn next_look(&self, now: Timestamp, rules: &Rules) -> Timestamp {
         let engine = &rules.engine;
         if !self.is_current && self.case.is_none() {

@@ -260,18 +260,18 @@ impl<'t> TieList<'t> {
         best
     }
 
-    /// The departments that have the patient in care at an instant, each with the record that says so.
+    /// The departments that have the patient in care at an instant.
     pub(super) fn units(
         self,
         at: Timestamp,
         now: Timestamp,
         graces: &'t GraceTable,
-    ) -> impl Iterator<Item = (u32, u32)> + use<'t> {
+    ) -> impl Iterator<Item = u32> + use<'t> {
         let in_care = move |tie: &&Tie| {
             let is_unit = tie.holder & DEPARTMENT != 0 && !tie.kind.is_task() && !tie.kind.is_service();
             is_unit && tie.is_known(now) && graces.cover(tie, at).is_some()
         };
-        self.0.iter().filter(in_care).map(|tie| (tie.holder & !DEPARTMENT, tie.record))
+        self.0.iter().filter(in_care).map(|tie| tie.holder & !DEPARTMENT)
     }
 
     /// Whether a record known by now, not made by the looker, tells of care that touches the time between two

@@ -126,8 +126,9 @@ impl Rules {
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
         let is_over = logistic(logit) >= self.engine.flag_threshold;
-        let muted = evidence.iter().any(|one| one.weight == 0.0).then(|| view.mutes.first()).flatten();
-        let muted = muted.map(|suppression| suppression.id.clone());
+        let is_silent = |one: &Evidence, by: &Suppression| one.weight == 0.0 && by.mutes(self.detectors[usize::from(one.detector)].meta.id);
+        let has_muted = |by: &&&Suppression| evidence.iter().any(|one| is_silent(one, by));
+        let muted = view.mutes.iter().find(has_muted).map(|suppression| suppression.id.clone());
         let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
         Decision { explained, deeds, evidence, unknown, is_over, is_doubtful: view.has_weak_reason, muted, is_muted }
     }
@@ -159,8 +160,7 @@ impl Rules {
                 return earlier?.evidence.iter().find(|one| one.detector == detector_number).copied();
             }
             let finding = detector.rule.look(view)?;
-            let is_muted =
-                view.mutes.iter().any(|mute| mute.detector.as_deref().is_none_or(|id| id == detector.meta.id));
+            let is_muted = view.mutes.iter().any(|suppression| suppression.mutes(detector.meta.id));
             let weight = if is_muted { 0.0 } else { rounded(finding.weight) };
             Some(Evidence { detector: detector_number, weight, numbers: finding.numbers })
         });

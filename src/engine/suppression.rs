@@ -39,6 +39,12 @@ impl Suppression {
         self.from <= day && day <= self.until && fits(&self.user, user) && fits(&self.patient, patient)
     }
 
+    /// Whether a detector of an access that it covers is muted.
+    #[must_use]
+    pub fn mutes(&self, detector: &str) -> bool {
+        self.detector.as_deref().is_none_or(|own| own == detector)
+    }
+
     /// What deserves a second look on a day, in one sentence.
     #[must_use]
     pub fn warning(&self, today: Date) -> Option<String> {
@@ -98,5 +104,14 @@ mod tests {
         assert!(suppression(Some("u1"), None, None).warning(today).unwrap().contains("broad"));
         assert!(suppression(None, None, Some("neighbor")).warning(today).unwrap().contains("everybody"));
         assert!(suppression(Some("u1"), Some("p1"), None).warning(date(2026, 7, 2)).unwrap().contains("ended"));
+        let long = Suppression { until: date(2027, 6, 3), ..suppression(Some("u1"), Some("p1"), None) };
+        assert!(long.warning(today).unwrap().contains("lasts 367 days"));
+    }
+
+    #[test]
+    fn one_for_a_detector_leaves_the_others() {
+        assert!(suppression(Some("u1"), None, None).mutes("neighbor"));
+        let narrow = suppression(Some("u1"), None, Some("neighbor"));
+        assert!(narrow.mutes("neighbor") && !narrow.mutes("coworker"));
     }
 }

@@ -47,7 +47,7 @@ impl Default for Coverage {
 
 impl Explanation for Coverage {
     fn explain(&self, view: &View<'_>) -> Option<Claim> {
-        let units: Vec<u32> = view.units_of(view.access.patient, view.access.at).map(|(unit, _)| unit).collect();
+        let units: Vec<u32> = view.units_of(view.access.patient, view.access.at).collect();
         let trail = view.trail.as_ref().filter(|_| view.is_employed && !units.is_empty())?;
         let others = || trail.accesses().filter(|other| other.counts() && other.patient != view.access.patient);
         let written = others().filter(|other| matches!(other.action(), Action::Create | Action::Update));
@@ -57,7 +57,7 @@ impl Explanation for Coverage {
         if charted.len() < self.min_charted {
             return None;
         }
-        let is_here = |other: &Access| view.units_of(other.patient, other.at).any(|(unit, _)| units.contains(&unit));
+        let is_here = |other: &Access| view.units_of(other.patient, other.at).any(|unit| units.contains(&unit));
         let (mut seen, mut patients) = (Vec::new(), Vec::new());
         for other in others() {
             if !seen.contains(&other.patient) {
