@@ -126,7 +126,9 @@ impl Rules {
         let logit = self.logit(&self.lessened(&evidence), explained);
         let unknown = view.unknown.filter(|_| explained.is_none());
         let is_over = logistic(logit) >= self.engine.flag_threshold;
-        let is_silent = |one: &Evidence, by: &Suppression| one.weight == 0.0 && by.mutes(self.detectors[usize::from(one.detector)].meta.id);
+        let is_silent = |one: &Evidence, by: &Suppression| {
+            one.weight == 0.0 && by.mutes(self.detectors[usize::from(one.detector)].meta.id)
+        };
         let has_muted = |by: &&&Suppression| evidence.iter().any(|one| is_silent(one, by));
         let muted = view.mutes.iter().find(has_muted).map(|suppression| suppression.id.clone());
         let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
