@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chartsentry::cli::generate::GenerateArgs;
-use chartsentry::lab::evaluate::{read_incidents, read_labels};
+use chartsentry::lab::evaluate::read_incidents;
 use chartsentry::lab::generate::{Kind, Summary, generate};
+use chartsentry::lab::labels::read_labels;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -121,7 +122,7 @@ fn is_related(facts: &Facts, access: &BTreeMap<String, String>) -> bool {
 fn work_is_on_record_and_snooping_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let summary = make(dir.path(), "--patients 3000 --staff 200 --days 5 --seed 4 --snoops 4 --formats csv");
-    let labels = read_labels(&dir.path().join("labels.csv")).unwrap();
+    let labels = read_labels(&dir.path().join("labels.csv")).unwrap().snooping;
     let kinds: BTreeSet<&str> = labels.values().map(String::as_str).collect();
     assert_eq!(kinds, Kind::ALL.into_iter().map(Kind::name).collect());
     assert_eq!(labels.len(), summary.labels.len());
@@ -242,7 +243,7 @@ fn evaluate_names_the_file_and_the_line() {
         std::fs::write(&path, text).unwrap();
         read_labels(&path)
     };
-    assert_eq!(labels("\u{feff}Kind,USER_ID,patient_id\r\nvip,u1,p1\r\n").unwrap().len(), 1);
+    assert_eq!(labels("\u{feff}Kind,USER_ID,patient_id\r\nvip,u1,p1\r\n").unwrap().snooping.len(), 1);
     let message = labels("user,patient_id,kind\n").unwrap_err().to_string();
     assert!(message.contains("no column \"user_id\"") && message.contains("user_id,patient_id,kind"), "{message}");
     let message = labels("user_id,patient_id,kind\nu1,p1,vip\nu2,,vip\n").unwrap_err().to_string();
@@ -286,4 +287,42 @@ fn a_backtest_says_what_another_policy_adds_and_loses() {
     let once = run(&[&today]);
     assert_eq!(once.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&once.stderr).contains("give it twice"));
+}
+
+#[test]
+fn tuning_says_what_decisions_teach_and_what_each_detector_is_worth() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-logs");
+    let out = dir.path().join("proposed.toml");
+    let tune = |labels: &Path, flags: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chartsentry"));
+        command.arg("tune").arg("--labels").arg(labels).arg("--out").arg(&out).args(flags);
+        command.arg("--context").arg(sample.join("context")).args(["--as-of", "2026-06-12T00:00:00Z"]);
+        command.arg(sample.join("access.csv")).output().unwrap()
+    };
+    let output = tune(&sample.join("labels.csv"), &["--leave-one-out"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let worth = |detector: &str| {
+        let worths = told["leave_one_out"].as_array().unwrap();
+        worths.iter().find(|worth| worth["detector"] == detector).unwrap()["pairs"].as_u64().unwrap()
+    };
+    assert!(worth("volume_spike") > 100 && worth("self_access") > 0, "{told}");
+    assert_eq!(worth("serial_looks"), 0);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("none: nothing changes without it"), "{words}");
+
+    // Reviewers who clear every self-access, and nothing else, leave little to do but to make it weaker.
+    let labels = std::fs::read_to_string(sample.join("labels.csv")).unwrap().replace(",self", ",false positive");
+    let reviewed = dir.path().join("reviewed.csv");
+    std::fs::write(&reviewed, labels).unwrap();
+    let output = tune(&reviewed, &[]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("only looks that a label names are learned from"), "{words}");
+    let proposals = told["lesson"]["proposals"].as_array().unwrap();
+    let own = proposals.iter().find(|proposal| proposal["detector"] == "self_access").unwrap();
+    assert!(own["proposed"].as_f64().unwrap() < 1.0, "{own}");
+    assert_eq!(out.exists(), words.contains("wrote "), "{words}");
+
+    assert!(!tune(&dir.path().join("none.csv"), &[]).status.success());
 }

@@ -7,13 +7,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::replay::{instant, progress_bar};
+use super::replay::instant;
+use super::trial::Trial;
 use crate::cli;
 use crate::lab::backtest::{Comparison, Difference, compare};
 use crate::model::incident::Incident;
-use crate::model::time::Timestamp;
 use crate::pipeline::clock;
-use crate::pipeline::replay::{Replay, replay};
 
 const EXAMPLE: &str = "\
 Example: what a new policy adds, loses and changes over a week
@@ -60,35 +59,15 @@ pub fn run(args: &BacktestArgs) -> Result<()> {
     let zone = cli::config(Some(before))?.facility.zone().map_err(anyhow::Error::msg)?;
     let as_of = args.as_of.as_deref().map(|text| instant("--as-of", text, &zone)).transpose()?;
     let now = as_of.unwrap_or_else(clock::now);
-    let comparison = compare(&incidents(before, args, now)?, &incidents(after, args, now)?, args.minutes);
+    let trial = Trial { context: args.context.clone(), logs: args.logs.clone(), now };
+    let found = |config: &Path, name: &str| -> Result<Vec<Incident>> {
+        let outcome = trial.run(&cli::config(Some(config))?, name);
+        Ok(outcome.with_context(|| format!("under {}", config.display()))?.incidents)
+    };
+    let comparison = compare(&found(before, "today")?, &found(after, "proposed")?, args.minutes);
     eprintln!("{}", table(&comparison));
     writeln!(std::io::stdout().lock(), "{}", serde_json::to_string_pretty(&comparison)?)?;
     Ok(())
-}
-
-/// The incidents of one policy, through a folder that goes away again.
-fn incidents(config: &Path, args: &BacktestArgs, now: Timestamp) -> Result<Vec<Incident>> {
-    let out = tempfile::tempdir().context("cannot make a temporary folder for the results")?;
-    let job = Replay {
-        context: args.context.clone(),
-        logs: args.logs.clone(),
-        out: out.path().to_owned(),
-        as_of: Some(now),
-        available_at: None,
-        verdicts: false,
-    };
-    let bar = progress_bar();
-    let done = replay(&cli::config(Some(config))?, &job, &|what, read, all| {
-        bar.set_message(what);
-        bar.set_length(all.max(1));
-        bar.set_position(read);
-    });
-    bar.finish_and_clear();
-    done.with_context(|| format!("under {}", config.display()))?;
-    let path = out.path().join("incidents.ndjson");
-    let text = std::fs::read_to_string(&path).context("cannot read the incidents of a replay back")?;
-    let read = text.lines().map(|line| serde_json::from_str(line).context("an incident does not read back"));
-    read.collect()
 }
 
 fn table(comparison: &Comparison) -> Table {

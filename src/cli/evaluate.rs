@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::lab::evaluate::{Evaluation, evaluate, read_incidents, read_labels};
+use crate::lab::evaluate::{Evaluation, evaluate, read_incidents};
+use crate::lab::labels::read_labels;
 
 const EXAMPLE: &str = "\
 Example: how many of the sample week's looks without a reason a replay found
@@ -32,7 +33,7 @@ pub struct EvaluateArgs {
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let labels = read_labels(&args.labels)?;
     let incidents = read_incidents(&args.incidents)?;
-    let result = evaluate(&labels, &incidents);
+    let result = evaluate(&labels.snooping, &incidents);
     eprintln!("{}", table(&result));
     writeln!(std::io::stdout().lock(), "{}", serde_json::to_string_pretty(&result)?)?;
     Ok(())

@@ -13,6 +13,8 @@ pub mod inspect;
 pub mod replay;
 pub mod run;
 pub mod style;
+mod trial;
+pub mod tune;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -61,6 +63,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Backtest(backtest::BacktestArgs),
+    Tune(tune::TuneArgs),
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
@@ -84,6 +87,7 @@ impl Command {
             Self::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Backtest(args) => backtest::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Tune(args) => tune::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Inspect(args) => {
                 let zone = Config::shipped().facility.zone().map_err(anyhow::Error::msg)?;
                 let columnar: inspect::ReadColumnar<'_> =

@@ -66,7 +66,7 @@ pub struct Entry<T: ?Sized + 'static> {
 }
 
 /// The switch that every entry has besides its own settings.
-const ENABLED: &str = "enabled";
+pub const ENABLED: &str = "enabled";
 
 /// Whether settings switch their entry on.
 #[must_use]
@@ -82,6 +82,29 @@ pub fn defaults_of<S: Default + Serialize>() -> Value {
         keys.insert(ENABLED.to_owned(), Value::Bool(true));
     }
     settings
+}
+
+/// By how much a detector's weights are multiplied, besides its own settings: what is learned from decisions.
+pub const SCALE: &str = "scale";
+
+/// The shipped settings of a detector: with what every entry has, and its weights as they are.
+#[must_use]
+pub fn scaled_defaults_of<S: Default + Serialize>() -> Value {
+    let mut settings = defaults_of::<S>();
+    if let Value::Object(keys) = &mut settings {
+        keys.insert(SCALE.to_owned(), Value::from(1.0));
+    }
+    settings
+}
+
+/// The scale that settings give; 1 for what has none.
+///
+/// # Errors
+/// When it is out of range.
+pub fn scale(settings: &Value) -> Result<f64, String> {
+    let scale = settings.get(SCALE).and_then(Value::as_f64).unwrap_or(1.0);
+    let is_fitting = (0.1..=10.0).contains(&scale);
+    is_fitting.then_some(scale).ok_or_else(|| format!("{SCALE} {scale}: expected a number from 0.1 to 10"))
 }
 
 /// Reads complete settings.

@@ -20,6 +20,8 @@ use super::trail::Trail;
 pub struct Rule<T: ?Sized> {
     pub meta: &'static Meta,
     pub rule: Box<T>,
+    /// By how much its weights are multiplied.
+    pub scale: f64,
 }
 
 /// Everything that decides, ready to use.
@@ -163,7 +165,7 @@ impl Rules {
             }
             let finding = detector.rule.look(view)?;
             let is_muted = view.mutes.iter().any(|suppression| suppression.mutes(detector.meta.id));
-            let weight = if is_muted { 0.0 } else { rounded(finding.weight) };
+            let weight = if is_muted { 0.0 } else { rounded(finding.weight * detector.scale) };
             Some(Evidence { detector: detector_number, weight, numbers: finding.numbers })
         });
         evidence.collect()
@@ -188,7 +190,8 @@ impl Rules {
     fn found(&self, ask: impl Fn(&dyn Detector) -> Option<Finding>) -> Vec<Evidence> {
         let found = self.detectors.iter().enumerate().filter_map(|(place, detector)| {
             let finding = ask(&*detector.rule)?;
-            Some(Evidence { detector: place as u8, weight: rounded(finding.weight), numbers: finding.numbers })
+            let weight = rounded(finding.weight * detector.scale);
+            Some(Evidence { detector: place as u8, weight, numbers: finding.numbers })
         });
         found.collect()
     }
@@ -210,7 +213,8 @@ impl Rules {
 
     /// Evidence as it counts together: several signs of one personal tie are not independent, so only the
     /// strongest counts in full.
-    pub(super) fn lessened(&self, evidence: &[Evidence]) -> Vec<Evidence> {
+    #[must_use]
+    pub fn lessened(&self, evidence: &[Evidence]) -> Vec<Evidence> {
         let ties = evidence.iter().filter(|one| self.group(one).is_tie());
         let strongest = ties.max_by(|one, other| one.weight.total_cmp(&other.weight)).map(|one| one.detector);
         let counted = |one: &Evidence| {
@@ -291,8 +295,8 @@ fn build<T: ?Sized>(
     for entry in registry {
         let defaults = (entry.defaults)();
         let settings = settings.get(entry.meta.id).unwrap_or(&defaults);
-        match (entry.read)(settings) {
-            Ok(rule) if registry::is_enabled(settings) => rules.push(Rule { meta: entry.meta, rule }),
+        match (entry.read)(settings).and_then(|rule| Ok((rule, registry::scale(settings)?))) {
+            Ok((rule, scale)) if registry::is_enabled(settings) => rules.push(Rule { meta: entry.meta, rule, scale }),
             Ok(_) => {}
             Err(error) => errors.push(format!("[{section}.{}]: {error}", entry.meta.id)),
         }

@@ -8,16 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
-use crate::model::incident::Status;
-
-/// (user, patient).
-pub type Pair = (String, String);
-
-/// Labelled pairs and why each is one.
-pub type Labels = BTreeMap<Pair, String>;
+use super::labels::{Pair, Snooping};
+use crate::model::incident::{Incident, Status};
 
 /// The fields of an incident that count here; others are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +30,23 @@ pub struct Found {
     pub merged_into: Option<String>,
 }
 
+impl From<&Incident> for Found {
+    fn from(incident: &Incident) -> Self {
+        Self {
+            incident_id: incident.incident_id.clone(),
+            user_id: incident.user_id.clone(),
+            user_ids: incident.user_ids.clone(),
+            patient_ids: incident.patient_ids.clone(),
+            score: incident.score,
+            status: incident.status,
+            merged_into: incident.merged_into.clone(),
+        }
+    }
+}
+
 impl Found {
-    fn pairs(&self) -> impl Iterator<Item = Pair> {
+    /// Each of its people with each of its charts.
+    pub fn pairs(&self) -> impl Iterator<Item = Pair> {
         let users = self.user_id.iter().chain(&self.user_ids);
         users.flat_map(|user| self.patient_ids.iter().map(move |patient| (user.clone(), patient.clone())))
     }
@@ -73,34 +83,6 @@ pub struct Evaluation {
 /// How many incidents a privacy office may have time for.
 pub const BUDGETS: [usize; 5] = [10, 50, 100, 500, 1_000];
 
-/// Reads labels: a CSV file with the columns `user_id`, `patient_id` and `kind`.
-///
-/// # Errors
-/// When the file cannot be read, lacks a column, or has a line with an empty field.
-pub fn read_labels(path: &Path) -> Result<Labels> {
-    let name = path.display();
-    let mut table = csv::Reader::from_path(path).map_err(|error| anyhow!("cannot read labels {name}: {error}"))?;
-    let header = table.headers().with_context(|| format!("cannot read labels {name}"))?.clone();
-    let column = |wanted: &str| {
-        let is_wanted = |field: &str| field.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(wanted);
-        header.iter().position(is_wanted).ok_or_else(|| {
-            anyhow!("labels {name}: line 1 has no column \"{wanted}\": expected the header user_id,patient_id,kind")
-        })
-    };
-    let columns = [column("user_id")?, column("patient_id")?, column("kind")?];
-    let mut labels = Labels::new();
-    for record in table.records() {
-        let record = record.map_err(|error| anyhow!("labels {name}: {error}"))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let [user, patient, kind] = columns.map(|column| record.get(column).unwrap_or_default().trim());
-        if user.is_empty() || patient.is_empty() || kind.is_empty() {
-            bail!("labels {name}: line {line} has an empty field: user_id, patient_id and kind are all needed");
-        }
-        labels.insert((user.to_owned(), patient.to_owned()), kind.to_owned());
-    }
-    Ok(labels)
-}
-
 /// Reads incidents: one JSON object a line.
 ///
 /// # Errors
@@ -127,8 +109,8 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn is_true(&self, labels: &Labels) -> bool {
-        let labelled = self.pairs.iter().filter(|pair| labels.contains_key(*pair)).count();
+    fn is_true(&self, snooping: &Snooping) -> bool {
+        let labelled = self.pairs.iter().filter(|pair| snooping.contains_key(*pair)).count();
         labelled > 0 && labelled * 2 >= self.pairs.len()
     }
 }
@@ -159,16 +141,37 @@ fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+/// Pairs found and incidents counted, true ones and false ones.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub found: BTreeSet<Pair>,
+    pub true_incidents: usize,
+    pub false_incidents: usize,
+}
+
+/// What incidents hold of labelled pairs, and how many of them are true.
+#[must_use]
+pub fn standing(snooping: &Snooping, incidents: &[Found]) -> Standing {
+    let mut standing = Standing::default();
+    for incident in counted(incidents) {
+        let is_true = incident.is_true(snooping);
+        standing.true_incidents += usize::from(is_true);
+        standing.false_incidents += usize::from(!is_true);
+        standing.found.extend(incident.pairs.into_iter().filter(|pair| snooping.contains_key(pair)));
+    }
+    standing
+}
+
 /// Compares incidents with labels.
 #[must_use]
-pub fn evaluate(labels: &Labels, incidents: &[Found]) -> Evaluation {
+pub fn evaluate(snooping: &Snooping, incidents: &[Found]) -> Evaluation {
     let counted = counted(incidents);
-    let truth: Vec<bool> = counted.iter().map(|incident| incident.is_true(labels)).collect();
+    let truth: Vec<bool> = counted.iter().map(|incident| incident.is_true(snooping)).collect();
     let mut found: BTreeSet<&Pair> = BTreeSet::new();
     let (mut hits, mut credit) = (0_usize, 0.0);
     for (rank, incident) in counted.iter().enumerate() {
         let before = found.len();
-        found.extend(incident.pairs.iter().filter(|pair| labels.contains_key(*pair)));
+        found.extend(incident.pairs.iter().filter(|pair| snooping.contains_key(*pair)));
         if truth[rank] {
             hits += 1;
             credit += (found.len() - before) as f64 * hits as f64 / (rank + 1) as f64;
@@ -182,16 +185,16 @@ pub fn evaluate(labels: &Labels, incidents: &[Found]) -> Evaluation {
         incidents: counted.len(),
         true_incidents: hits,
         precision: share(hits, counted.len()),
-        recall: share(found.len(), labels.len()),
-        recall_by_kind: recall_by_kind(labels, &found),
-        average_precision: (!labels.is_empty()).then(|| credit / labels.len() as f64),
+        recall: share(found.len(), snooping.len()),
+        recall_by_kind: recall_by_kind(snooping, &found),
+        average_precision: (!snooping.is_empty()).then(|| credit / snooping.len() as f64),
         precision_at: BUDGETS.into_iter().map(|most| (most, budget(most))).collect(),
     }
 }
 
-fn recall_by_kind(labels: &Labels, found: &BTreeSet<&Pair>) -> BTreeMap<String, KindRecall> {
+fn recall_by_kind(snooping: &Snooping, found: &BTreeSet<&Pair>) -> BTreeMap<String, KindRecall> {
     let mut kinds: BTreeMap<String, KindRecall> = BTreeMap::new();
-    for (pair, kind) in labels {
+    for (pair, kind) in snooping {
         let recall = kinds.entry(kind.clone()).or_default();
         recall.labelled += 1;
         recall.found += usize::from(found.contains(pair));
@@ -206,7 +209,7 @@ fn recall_by_kind(labels: &Labels, found: &BTreeSet<&Pair>) -> BTreeMap<String, 
 mod tests {
     use super::*;
 
-    fn labels(rows: &[(&str, &str, &str)]) -> Labels {
+    fn labels(rows: &[(&str, &str, &str)]) -> Snooping {
         rows.iter().map(|(user, patient, kind)| (((*user).into(), (*patient).into()), (*kind).into())).collect()
     }
 
@@ -268,7 +271,7 @@ mod tests {
 
     #[test]
     fn nothing_to_divide_by_is_null() {
-        let result = evaluate(&Labels::new(), &[]);
+        let result = evaluate(&Snooping::new(), &[]);
         assert_eq!((result.precision, result.recall, result.average_precision), (None, None, None));
         assert_eq!(result.precision_at[&100], None);
     }

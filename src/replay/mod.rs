@@ -49,8 +49,10 @@
 //! `line`), the `reason` code, a `sentence` that says what was wrong, and the `record` as it came.
 
 pub mod output;
+pub mod pairs;
 pub mod parquet_scan;
 pub mod report;
+mod scan;
 pub mod sort;
 pub mod summary;
 pub mod tables;

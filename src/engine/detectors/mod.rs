@@ -30,6 +30,7 @@ mod volume_spike;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::enrich::View;
 use super::evidence::{Evidence, Finding, Gathering, History};
@@ -94,7 +95,11 @@ const fn entry<S>(meta: &'static Meta) -> Entry<dyn Detector>
 where
     S: Detector + Default + Serialize + DeserializeOwned + 'static,
 {
-    Entry { meta, defaults: registry::defaults_of::<S>, read: |settings| Ok(Box::new(registry::read::<S>(settings)?)) }
+    let read = |settings: &Value| -> Result<Box<dyn Detector>, String> {
+        registry::scale(settings)?;
+        Ok(Box::new(registry::read::<S>(settings)?))
+    };
+    Entry { meta, defaults: registry::scaled_defaults_of::<S>, read }
 }
 
 /// Log-odds of a trait that a share of the looks without a reason go to, when so many of all patients have

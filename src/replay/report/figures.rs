@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use jiff::civil::Date;
-use polars::prelude::{DataFrame, DataType, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, col, len, lit};
+use polars::prelude::{DataFrame, DataType, IntoLazy, LazyFrame, col, len, lit};
 
 use crate::model::time::{SECOND, Timestamp, Zone};
+use crate::replay::scan::scan;
 
 /// One detector's part in the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +56,6 @@ impl DetectionFigures {
         };
         read().with_context(|| format!("cannot sum up {}", path.display()))
     }
-}
-
-fn scan(path: &Path) -> Result<LazyFrame> {
-    let path = path.to_str().context("the path is not UTF-8")?;
-    // A directory's name may hold what would be a pattern.
-    let options = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-    Ok(LazyFrame::scan_parquet(PlRefPath::new(path), options)?)
 }
 
 fn by_detector(detections: LazyFrame) -> Result<DataFrame> {
