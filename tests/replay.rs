@@ -2,6 +2,7 @@
 
 mod broken_input;
 mod clocks;
+mod feeds;
 mod formats;
 mod order;
 mod verdicts;

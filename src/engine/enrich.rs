@@ -99,6 +99,16 @@ impl<'v> View<'v> {
         }
     }
 
+    /// Whether the reference data lack the person or the patient, where there are such data.
+    #[must_use]
+    pub fn unlisted(&self) -> Option<Unknown> {
+        let Access { user, patient, .. } = *self.access;
+        if !self.context.lists_user(user, self.now) {
+            return Some(Unknown::Actor);
+        }
+        (!self.context.lists_patient(patient, self.now)).then_some(Unknown::Patient)
+    }
+
     /// Whether the chart is the user's own.
     #[must_use]
     pub fn is_own_chart(&self) -> bool {

@@ -18,6 +18,7 @@ use super::access::Access;
 use super::context::Context;
 use super::dictionary::{NONE, insert_sparing};
 use super::evidence::{Decision, Evidence, Explained, History, logistic};
+use super::feeds::Unknown;
 use super::rules::Rules;
 
 /// An access held by an episode.
@@ -74,9 +75,9 @@ pub(super) struct Episode {
     pub(super) told: Told,
 }
 
-/// How many unexplained accesses there were, the newest of them, the score, and where the incident stood
-/// with how many handoffs.
-pub(super) type Told = (usize, Option<Timestamp>, f64, Option<(Status, u32)>);
+/// How many unexplained accesses there were, the newest of them, the score, what the reference data lacked, and
+/// where the incident stood with how many handoffs.
+pub(super) type Told = (usize, Option<Timestamp>, f64, Option<Unknown>, Option<(Status, u32)>);
 
 /// An episode, weighed.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub(super) struct Weighed {
     pub(super) score: f64,
     pub(super) is_over: bool,
     pub(super) severity: Severity,
-    pub(super) degraded: BTreeSet<super::feeds::Unknown>,
+    pub(super) degraded: BTreeSet<Unknown>,
     /// Whether something raises the severity.
     pub(super) is_raised: bool,
     pub(super) strongest: Vec<Evidence>,
@@ -101,7 +102,7 @@ impl Episode {
             due: Timestamp::MAX,
             is_current: true,
             group: None,
-            told: (0, None, 0.0, None),
+            told: (0, None, 0.0, None, None),
         }
     }
 
@@ -157,8 +158,7 @@ impl Episode {
         let explained = explanations.and_then(|all| all.into_iter().reduce(weakest));
         let strongest = rules.lessened(&strongest);
         let score = logistic(rules.logit(&strongest, explained));
-        let degraded: BTreeSet<_> =
-            self.active().filter_map(|member| member.decision.unknown.map(|(why, _)| why)).collect();
+        let degraded: BTreeSet<_> = self.active().flat_map(|member| member.decision.degraded()).collect();
         let is_over = score >= rules.engine.flag_threshold && self.active().next().is_some();
         let is_raised = self.is_raised(context);
         let severity = rules.severity(score, is_raised, !degraded.is_empty());

@@ -146,6 +146,8 @@ pub struct Decision {
     pub deeds: Option<Deeds>,
     pub evidence: Vec<Evidence>,
     pub unknown: Option<(Unknown, Timestamp)>,
+    /// That the reference data lack the person or the patient.
+    pub unlisted: Option<Unknown>,
     /// Whether this access alone reaches the threshold.
     pub is_over: bool,
     /// Whether a reason is there that does not hold.
@@ -157,6 +159,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Why the verdict has to be read with care.
+    pub fn degraded(&self) -> impl Iterator<Item = Unknown> {
+        self.unknown.map(|(why, _)| why).into_iter().chain(self.unlisted)
+    }
+
     /// Whether an episode must hold the access.
     #[must_use]
     pub const fn joins(&self) -> bool {

@@ -23,6 +23,10 @@ pub enum Unknown {
     ReportedDown,
     /// The unit's facts of this kind were silent for longer than usual.
     Silent(RelationshipKind),
+    /// There are workforce records, but none of this person.
+    Actor,
+    /// There are patient records, but none of this patient.
+    Patient,
 }
 
 impl Unknown {
@@ -36,6 +40,14 @@ impl Unknown {
             }
             Self::Silent(kind) => {
                 format!("the unit's feed of {} records was silent at the time of an access", kind.name())
+            }
+            Self::Actor => {
+                "no workforce record names this person, so the role and the department that could explain an access are unknown"
+                    .to_owned()
+            }
+            Self::Patient => {
+                "no patient record names this chart, so whose it is, and what could explain an access, is unknown"
+                    .to_owned()
             }
         }
     }

@@ -114,6 +114,16 @@ impl Horizon {
         self.buckets.get_mut(place / BUCKET)?.rows.rows.get_mut(place % BUCKET)
     }
 
+    /// Everybody who ever had a row, in the order of their numbers.
+    pub(super) fn users(&self) -> impl Iterator<Item = u32> {
+        numbers(&self.last_of_user)
+    }
+
+    /// Every patient who ever had a row.
+    pub(super) fn patients(&self) -> impl Iterator<Item = u32> {
+        numbers(&self.last_of_patient)
+    }
+
     /// The numbers of a patient's rows, newest first.
     pub(super) fn of_patient(&self, patient: u32) -> impl Iterator<Item = u32> {
         let last = self.last_of_patient.get(patient as usize).copied();
@@ -175,6 +185,10 @@ impl Identity {
     pub(super) fn of(row: &Access, event_id: &str) -> Self {
         Self(hash_text(event_id) ^ u64::from(row.patient).wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
+}
+
+fn numbers(last: &[u32]) -> impl Iterator<Item = u32> {
+    (0..).zip(last).filter(|(_, row)| **row != NONE).map(|(number, _)| number)
 }
 
 fn replace(all: &mut Vec<u32>, index: u32, number: u32) -> u32 {

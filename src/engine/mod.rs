@@ -29,6 +29,7 @@ pub mod matching;
 pub mod output;
 pub mod people;
 pub mod population;
+pub mod pulse;
 pub mod registry;
 pub mod relations;
 pub mod roles;
@@ -53,10 +54,12 @@ use crate::model::time::Timestamp;
 
 pub use access::{Access, Rows};
 use context::{Context, Draft, Touch};
-use dictionary::Dictionary;
+use dictionary::{Dictionary, Interner};
 use group::{Desk, Part, Sight, Told};
+use horizon::Horizon;
 pub use intake::{Arrival, Intake};
-use output::{Output, Slots, Tally};
+use output::{Output, Slots, Tally, Unlisted};
+use pulse::Silence;
 use rules::Rules;
 use settings::Policy;
 use shard::{Report, Shard, World};
@@ -325,6 +328,31 @@ impl Engine {
         let mut tally = Tally::default();
         self.shards.iter().for_each(|shard| tally.add(&shard.tally()));
         tally
+    }
+
+    /// People who opened charts and charts that were opened, as far as the horizon has seen them, that the
+    /// reference data do not name.
+    #[must_use]
+    pub fn unlisted(&self) -> Unlisted {
+        let (context, now) = (&self.context, self.clock);
+        let horizons = || self.shards.iter().map(|shard| &shard.horizon);
+        let texts = |ids: BTreeSet<u32>, interner: &Interner| -> BTreeSet<String> {
+            ids.into_iter().map(|id| interner.text(id).to_owned()).collect()
+        };
+        let users = horizons().flat_map(Horizon::users).filter(|&user| !context.lists_user(user, now)).collect();
+        let patients =
+            horizons().flat_map(Horizon::patients).filter(|&patient| !context.lists_patient(patient, now)).collect();
+        Unlisted {
+            users: texts(users, &context.dictionary.users),
+            patients: texts(patients, &context.dictionary.patients),
+        }
+    }
+
+    /// When the audit feed was silent for longer than it ever is; with `until`, also the silence that still
+    /// lasts then.
+    #[must_use]
+    pub fn silences(&self, tally: &Tally, until: Option<Timestamp>) -> Vec<Silence> {
+        tally.pulse.silences(self.rules.engine.feed_gap.micros(), until)
     }
 
     /// Explained accesses by the id of their strongest basis.

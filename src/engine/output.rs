@@ -1,6 +1,6 @@
 //! What the engine says: handoffs, changed incidents, detections, verdicts, counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::context::Touch;
 use super::dictionary::NONE;
 use super::episode::Episode;
 use super::evidence::Decision;
+use super::pulse::Pulse;
 use super::shard::World;
 use crate::model::access::Outcome;
 
@@ -223,6 +224,13 @@ impl BeyondHorizon {
     }
 }
 
+/// Ids that reference data do not name though accesses do, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlisted {
+    pub users: BTreeSet<String>,
+    pub patients: BTreeSet<String>,
+}
+
 /// Counts of everything that came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -234,12 +242,15 @@ pub struct Tally {
     pub late: u64,
     pub without_patient: u64,
     pub not_successful: u64,
-    /// Accesses whose relationship was unknown.
+    /// Accesses without a reason of which something that could explain them was unknown.
     pub degraded: u64,
     pub beyond_horizon: BeyondHorizon,
     /// Accesses about which a suppression muted something, by its id.
     #[serde(default)]
     pub muted: BTreeMap<String, u64>,
+    /// When accesses came at all.
+    #[serde(default)]
+    pub pulse: Pulse,
 }
 
 impl Tally {
@@ -263,7 +274,7 @@ impl Tally {
 
     pub(super) fn add_episode(&mut self, episode: &Episode) {
         for member in &episode.members {
-            self.degraded += u64::from(member.decision.unknown.is_some());
+            self.degraded += u64::from(member.decision.degraded().next().is_some());
             if let Some(id) = &member.decision.muted {
                 *self.muted.entry(id.to_string()).or_default() += 1;
             }
@@ -290,6 +301,7 @@ impl Tally {
         for (id, count) in &other.muted {
             *self.muted.entry(id.clone()).or_default() += count;
         }
+        self.pulse.add(&other.pulse);
         self.beyond_horizon.facts = self.beyond_horizon.facts.max(other.beyond_horizon.facts);
         let oldest = [self.beyond_horizon.oldest, other.beyond_horizon.oldest];
         self.beyond_horizon.oldest = oldest.into_iter().flatten().min();

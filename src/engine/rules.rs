@@ -134,7 +134,9 @@ impl Rules {
         let has_muted = |by: &&&Suppression| evidence.iter().any(|one| is_silent(one, by));
         let muted = view.mutes.iter().find(has_muted).map(|suppression| suppression.id.clone());
         let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
-        Decision { explained, deeds, evidence, unknown, is_over, is_doubtful: view.has_weak_reason, muted, is_muted }
+        let unlisted = view.unlisted().filter(|_| explained.is_none());
+        let is_doubtful = view.has_weak_reason;
+        Decision { explained, deeds, evidence, unknown, unlisted, is_over, is_doubtful, muted, is_muted }
     }
 
     /// The signs beside which weaker explanations do not hold.

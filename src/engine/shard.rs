@@ -171,6 +171,7 @@ impl Shard {
             self.retired.duplicates += 1;
             return;
         }
+        self.retired.pulse.note(row.at);
         let number = self.horizon.push(identity, row, event_id);
         if row.counts() {
             self.rejudge(number, world);

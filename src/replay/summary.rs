@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::output::write_text;
 use crate::model::incident::{Incident, IncidentKind, Severity, Status};
 use crate::model::reject::RejectCode;
+use crate::model::time::Timestamp;
 
 /// What a run read and decided. `explained + unexplained + suspicious = accesses`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -40,12 +41,44 @@ pub struct Summary {
     pub muted: BTreeMap<String, u64>,
     /// Roles of the workforce table that no pattern of `[roles]` matches.
     pub unmatched_roles: BTreeSet<String>,
+    /// People who opened charts and whom no workforce record names, where there is such a table.
+    pub unknown_actor: Unnamed,
+    /// Charts that were opened and that no patient record names, where there is such a table.
+    pub unknown_patient: Unnamed,
+    /// When the audit feed itself was silent for longer than it ever is.
+    pub audit_feed_gap: Vec<FeedGap>,
     /// Fields of the input that mean nothing here, and how many records had them.
     pub unknown_fields: BTreeMap<String, u64>,
     /// Local times of the input that the clock change made ambiguous or impossible.
     pub local_times: LocalTimeCounts,
     /// What differs from run to run.
     pub measured: Measured,
+}
+
+/// Ids that reference data lack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Unnamed {
+    pub count: u64,
+    /// The first of them in order, to look for what they have in common.
+    pub first: Vec<String>,
+}
+
+impl Unnamed {
+    /// How many ids are listed.
+    pub const LISTED: usize = 20;
+
+    /// Counts ids.
+    #[must_use]
+    pub fn of(ids: &BTreeSet<String>) -> Self {
+        Self { count: ids.len() as u64, first: ids.iter().take(Self::LISTED).cloned().collect() }
+    }
+}
+
+/// Full hours without a single event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FeedGap {
+    pub from: Timestamp,
+    pub until: Timestamp,
 }
 
 /// Incidents by kind, severity and status; names that did not occur stand with 0.

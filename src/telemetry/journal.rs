@@ -23,15 +23,18 @@ pub struct Journal {
 /// Signs that a feed is not what it should be. Never an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedTrouble {
-    /// A feed was silent for longer than it ever is.
+    /// The audit feed was silent for longer than it ever is.
     AuditFeedGap,
-    /// An access by a person whom no workforce record names.
+    /// A person opened charts whom no workforce record names.
     UnknownActor,
-    /// An access to a chart that no patient record names.
+    /// A chart was opened that no patient record names.
     UnknownPatient,
 }
 
 impl FeedTrouble {
+    /// Every sign.
+    pub const ALL: [Self; 3] = [Self::AuditFeedGap, Self::UnknownActor, Self::UnknownPatient];
+
     /// The name in metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -6,6 +6,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::journal::FeedTrouble;
 use crate::model::incident::{ChangeReason, Severity};
 use crate::model::reject::RejectCode;
 use crate::model::time::{SECOND, Timestamp};
@@ -145,6 +146,9 @@ impl Metrics {
         }
         for reason in CHANGE_REASONS {
             self.handoffs.with_label_values(&[reason.name()]);
+        }
+        for trouble in FeedTrouble::ALL {
+            self.feed_troubles.with_label_values(&[trouble.name()]);
         }
     }
 

@@ -55,6 +55,10 @@ impl Context {
     fn add_member(&mut self, record: u32, user: u32, value: Member, recorded: Recorded) {
         let (known_from, withdrawn_at) = known(recorded);
         let (patient, department) = (value.person.patient, value.department);
+        if known_from < self.staff_since {
+            self.staff_since = known_from;
+            self.touch(known_from, Timestamp::MIN, Timestamp::MAX, Target::Everyone);
+        }
         let zone = &self.zone;
         let versions = grown(&mut self.members, user);
         if patient != NONE {
@@ -80,6 +84,10 @@ impl Context {
 
     fn add_chart(&mut self, record: u32, patient: u32, value: Chart, recorded: Recorded) {
         let (known_from, withdrawn_at) = known(recorded);
+        if known_from < self.charts_since {
+            self.charts_since = known_from;
+            self.touch(known_from, Timestamp::MIN, Timestamp::MAX, Target::Everyone);
+        }
         self.count(patient, &value, known_from);
         *grown(&mut self.sensitive, patient) |= value.is_sensitive();
         grown(&mut self.charts, patient).insert(known_from, withdrawn_at, value);

@@ -114,6 +114,9 @@ pub struct Context {
     sensitive: Vec<bool>,
     charts: Vec<Versions<Chart>>,
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
+    /// From when on any staff record is known, and any patient record.
+    staff_since: Timestamp,
+    charts_since: Timestamp,
     pub(super) ties: TieTable,
     rosters: Vec<Roster>,
     keys: KeyTable,
@@ -141,6 +144,8 @@ impl Context {
             briefs: Vec::new(),
             sensitive: Vec::new(),
             charts: Vec::new(),
+            staff_since: Timestamp::MAX,
+            charts_since: Timestamp::MAX,
             contacts: HashMap::default(),
             ties: TieTable::default(),
             rosters: Vec::new(),
@@ -183,6 +188,18 @@ impl Context {
     #[must_use]
     pub fn chart(&self, patient: u32) -> Option<&Versions<Chart>> {
         self.charts.get(patient as usize)
+    }
+
+    /// Whether a staff record names a user; true where no staff records are known at all.
+    #[must_use]
+    pub fn lists_user(&self, user: u32, now: Timestamp) -> bool {
+        now < self.staff_since || self.member(user).is_some_and(|member| member.newest(now).is_some())
+    }
+
+    /// Whether a patient record names a chart; true where no patient records are known at all.
+    #[must_use]
+    pub fn lists_patient(&self, patient: u32, now: Timestamp) -> bool {
+        now < self.charts_since || self.chart(patient).is_some_and(|chart| chart.newest(now).is_some())
     }
 
     /// Lead and tail by kind.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::context::Context;
 use crate::engine::episode::{Case, incident_id, listed};
 use crate::engine::evidence::{Evidence, logistic};
+use crate::engine::feeds::Unknown;
 use crate::engine::lifecycle::Standing;
 use crate::engine::rules::Rules;
 use crate::model::incident::{ChangeReason, Incident, IncidentChange, IncidentKind, Severity, Status};
@@ -35,6 +36,7 @@ pub(in crate::engine) struct Burst {
 pub(super) struct WeighedGroup {
     pub(super) score: f64,
     pub(super) severity: Severity,
+    degraded: BTreeSet<Unknown>,
     evidence: Vec<Evidence>,
 }
 
@@ -56,8 +58,10 @@ pub(super) fn weigh<'p>(
     evidence.sort_by_key(|one| one.detector);
     let evidence = rules.lessened(&evidence);
     let score = logistic(rules.logit(&evidence, None));
+    let degraded: BTreeSet<Unknown> = parts.clone().filter_map(|part| part.unlisted).collect();
     let is_raised = { parts }.any(|part| part.is_raised);
-    WeighedGroup { score, severity: rules.severity(score, is_raised, false), evidence }
+    let severity = rules.severity(score, is_raised, !degraded.is_empty());
+    WeighedGroup { score, severity, degraded, evidence }
 }
 
 impl Burst {
@@ -109,7 +113,7 @@ impl Burst {
         let standing = Standing {
             is_over: self.holds && weighed.score >= rules.engine.flag_threshold,
             severity: weighed.severity,
-            is_degraded: false,
+            is_degraded: !weighed.degraded.is_empty(),
             accesses: self.accesses(),
             newest: self.newest(),
             unknown_until: None,
@@ -152,7 +156,7 @@ impl Burst {
             access_count: self.accesses() as u64,
             prior: rules.engine.prior,
             contributions: listed(rules, &weighed.evidence),
-            degraded: Vec::new(),
+            degraded: weighed.degraded.iter().map(|why| why.sentence()).collect(),
             accesses: events.into_iter().take(Incident::LISTED_ACCESSES).map(|(_, id)| id.to_owned()).collect(),
         }
     }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use crate::engine::dictionary::NONE;
 use crate::engine::episode::{Case, Episode, Member, Weighed};
 use crate::engine::evidence::Evidence;
+use crate::engine::feeds::Unknown;
 use crate::engine::shard::World;
 use crate::model::incident::{Incident, Unit};
 use crate::model::time::Timestamp;
@@ -37,6 +38,8 @@ pub(in crate::engine) struct Part {
     pub(in crate::engine) is_doubtful: bool,
     /// Whether something raises the severity.
     pub(in crate::engine) is_raised: bool,
+    /// That the reference data lack the person or the patient.
+    pub(in crate::engine) unlisted: Option<Unknown>,
     /// Earliest recorded, available and ingested; `MIN` = the source does not say.
     pub(in crate::engine) instants: [Timestamp; 3],
     /// Its own incident, where it has one.
@@ -60,7 +63,8 @@ impl Episode {
         let lone: Vec<&Member> = self.lone().collect();
         let accesses: Vec<Timestamp> = lone.iter().map(|member| member.row.at).collect();
         let stands = self.case.as_ref().map(|case| (case.status, case.sequence));
-        let mark = (accesses.len(), accesses.last().copied(), weighed.score, stands);
+        let unlisted = lone.iter().find_map(|member| member.decision.unlisted);
+        let mark = (accesses.len(), accesses.last().copied(), weighed.score, unlisted, stands);
         if self.told == mark || accesses.is_empty() && self.told.0 == 0 {
             return None;
         }
@@ -86,6 +90,7 @@ impl Episode {
             is_over: weighed.is_over,
             is_doubtful: lone.iter().all(|member| member.decision.is_doubtful),
             is_raised: weighed.is_raised,
+            unlisted,
             instants,
             case: self.case.clone().and_then(|case| {
                 let incident = self.incident(world.rules, world.context, weighed)?;

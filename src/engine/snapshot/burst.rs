@@ -16,6 +16,7 @@ use crate::engine::rules::Rules;
 use crate::model::incident::{Incident, IncidentKind, Unit};
 use crate::model::time::Timestamp;
 
+use super::episode::{SavedUnknown, restore_unknown, save_unknown};
 use super::{StateError, StateRow};
 
 /// Where the episodes of a store are by their key.
@@ -54,6 +55,7 @@ struct SavedPart {
     is_over: bool,
     is_doubtful: bool,
     is_raised: bool,
+    unlisted: Option<SavedUnknown>,
     instants: [i64; 3],
     case: Option<(Case, Incident)>,
 }
@@ -91,6 +93,7 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
         is_over: part.is_over,
         is_doubtful: part.is_doubtful,
         is_raised: part.is_raised,
+        unlisted: part.unlisted.map(save_unknown),
         instants: part.instants.map(|at| at.0),
         case: part.case.clone(),
     });
@@ -134,6 +137,7 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Res
             is_over: part.is_over,
             is_doubtful: part.is_doubtful,
             is_raised: part.is_raised,
+            unlisted: part.unlisted.as_ref().map(restore_unknown),
             instants: part.instants.map(Timestamp),
             case: part.case,
         };

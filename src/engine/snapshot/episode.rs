@@ -54,16 +54,19 @@ struct SavedMember {
     /// An explanation that rests on what the person did, beside what it holds, whether it fits care, its proof.
     deeds: Option<(SavedExplained, Holds, bool, Box<str>)>,
     unknown: Option<(SavedUnknown, i64)>,
+    unlisted: Option<SavedUnknown>,
 }
 
 /// Basis, whether inside its dates, record, weight.
 type SavedExplained = (String, bool, String, f64);
 
 #[derive(Serialize, Deserialize)]
-enum SavedUnknown {
+pub(super) enum SavedUnknown {
     NoRelationships,
     ReportedDown,
     Silent(String),
+    Actor,
+    Patient,
 }
 
 fn key_of(number: u64) -> Vec<u8> {
@@ -116,14 +119,17 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
         explained: decision.explained.map(save_explained),
         deeds: deeds.map(|deeds| (save_explained(deeds.explained), deeds.holds, deeds.fits_care, deeds.proof)),
         unknown: decision.unknown.map(|(why, until)| (save_unknown(why), until.0)),
+        unlisted: decision.unlisted.map(save_unknown),
     }
 }
 
-fn save_unknown(why: Unknown) -> SavedUnknown {
+pub(super) fn save_unknown(why: Unknown) -> SavedUnknown {
     match why {
         Unknown::NoRelationships => SavedUnknown::NoRelationships,
         Unknown::ReportedDown => SavedUnknown::ReportedDown,
         Unknown::Silent(kind) => SavedUnknown::Silent(kind.name().to_owned()),
+        Unknown::Actor => SavedUnknown::Actor,
+        Unknown::Patient => SavedUnknown::Patient,
     }
 }
 
@@ -202,6 +208,7 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         deeds,
         evidence,
         unknown,
+        unlisted: saved.unlisted.as_ref().map(restore_unknown),
         is_over: saved.is_over,
         is_doubtful: saved.is_doubtful,
         muted: saved.muted.as_deref().map(Into::into),
@@ -210,12 +217,14 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
     Member { row, event_id: saved.event_id.as_str().into(), decision, number: NONE }
 }
 
-fn restore_unknown(saved: &SavedUnknown) -> Unknown {
+pub(super) fn restore_unknown(saved: &SavedUnknown) -> Unknown {
     match saved {
         SavedUnknown::NoRelationships => Unknown::NoRelationships,
         SavedUnknown::ReportedDown => Unknown::ReportedDown,
         SavedUnknown::Silent(kind) => {
             Unknown::Silent(RelationshipKind::from_name(kind).unwrap_or(RelationshipKind::Other))
         }
+        SavedUnknown::Actor => Unknown::Actor,
+        SavedUnknown::Patient => Unknown::Patient,
     }
 }

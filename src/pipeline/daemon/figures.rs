@@ -1,12 +1,12 @@
 //! What the engine thread tells the metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::Engine;
-use crate::engine::output::{Output, Tally};
+use crate::engine::output::{Output, Tally, Unlisted};
 use crate::model::incident::{Incident, Severity, Status};
 use crate::model::time::{SECOND, Timestamp, Zone};
-use crate::telemetry::{Journal, Verdicts};
+use crate::telemetry::{FeedTrouble, Journal, Verdicts};
 
 /// How often the engine's counts are taken, in microseconds: they walk the whole horizon.
 const EVERY: i64 = 5 * SECOND;
@@ -18,14 +18,23 @@ pub(super) struct Figures {
     told_explained: u64,
     measured_at: i64,
     open: BTreeMap<String, Severity>,
+    unlisted: Unlisted,
+    silences: BTreeSet<Timestamp>,
 }
 
 impl Figures {
     /// Starts from what stands in the store and the engine's own counts.
     pub(super) fn new(zone: Zone, standing: &[Incident], engine: &Engine, now: i64) -> Self {
         let told = engine.tally();
-        let mut figures =
-            Self { zone, told_explained: told.explained(), told, measured_at: now, open: BTreeMap::new() };
+        let mut figures = Self {
+            zone,
+            told_explained: told.explained(),
+            told,
+            measured_at: now,
+            open: BTreeMap::new(),
+            unlisted: Unlisted::default(),
+            silences: BTreeSet::new(),
+        };
         standing.iter().for_each(|incident| figures.stands(incident));
         figures
     }
@@ -47,6 +56,23 @@ impl Figures {
             *detections.entry(detection.detector_id).or_default() += 1;
         }
         detections.into_iter().for_each(|(id, count)| journal.metrics().detections(id, count));
+    }
+
+    /// Tells what the feeds lack, each person, chart and silence once.
+    fn feeds(&mut self, engine: &Engine, tally: &Tally, journal: &Journal, now: Timestamp) {
+        let unlisted = engine.unlisted();
+        let new = |known: &BTreeSet<String>, told: &BTreeSet<String>| known.difference(told).count() as u64;
+        let silences: BTreeSet<Timestamp> =
+            engine.silences(tally, Some(engine.clock())).into_iter().map(|(from, _)| from).collect();
+        let counts = [
+            (FeedTrouble::UnknownActor, new(&unlisted.users, &self.unlisted.users)),
+            (FeedTrouble::UnknownPatient, new(&unlisted.patients, &self.unlisted.patients)),
+            (FeedTrouble::AuditFeedGap, silences.difference(&self.silences).count() as u64),
+        ];
+        for (trouble, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            journal.feed_trouble(trouble, count, now);
+        }
+        (self.unlisted, self.silences) = (unlisted, silences);
     }
 
     /// Tells the counts when it is time, or `at_once`.
@@ -76,6 +102,7 @@ impl Figures {
         {
             journal.beyond_horizon(self.zone.date(oldest), self.zone.date(engine.clock()), now);
         }
+        self.feeds(engine, &tally, journal, now);
         self.told_explained = self.told_explained.max(explained);
         self.told = tally;
     }

@@ -98,6 +98,7 @@ fn attempt(
     counters.add(&loaded.counters);
     tell_beyond_horizon(&engine, zone);
     let seconds = (clock::now() - started) as f64 / 1e6;
+    tell_feed_trouble(&engine);
     let summary = results.finish(&engine, &counters, &config.policy.roles, config.facility.name.as_deref(), seconds)?;
     Ok(Ok(summary))
 }
@@ -182,6 +183,22 @@ fn refuse_unreadable(files: &[PathBuf], by_file: &[(u64, u64)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Warns of what the feeds lack, in counts: the ids stand in summary.json.
+fn tell_feed_trouble(engine: &Engine) {
+    let unlisted = engine.unlisted();
+    if !unlisted.users.is_empty() {
+        let people = unlisted.users.len();
+        tracing::warn!(people, "no workforce record names them: their accesses are degraded (unknown_actor)");
+    }
+    if !unlisted.patients.is_empty() {
+        let charts = unlisted.patients.len();
+        tracing::warn!(charts, "no patient record names them: accesses to them are degraded (unknown_patient)");
+    }
+    for (from, until) in engine.silences(&engine.tally(), None) {
+        tracing::warn!(%from, %until, "no event at all, longer than ever in the week before (audit_feed_gap)");
+    }
 }
 
 fn tell_beyond_horizon(engine: &Engine, zone: &Zone) {

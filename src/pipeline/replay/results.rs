@@ -15,7 +15,7 @@ use crate::model::reject::Reject;
 use crate::model::time::{Timestamp, Zone};
 use crate::replay::output::{NdjsonFile, create_directory, remove_result};
 use crate::replay::report::{DayCount, DetectionFigures, ReportInput, latest_handoffs, write_report};
-use crate::replay::summary::{IncidentCounts, LocalTimeCounts, Measured, RejectCounts, Summary};
+use crate::replay::summary::{FeedGap, IncidentCounts, LocalTimeCounts, Measured, RejectCounts, Summary, Unnamed};
 use crate::replay::tables::{
     DetectionRow, DetectionsFile, VerdictRow, VerdictsFile, write_incidents_ndjson, write_incidents_parquet,
 };
@@ -161,6 +161,8 @@ fn summarize(
     seconds: f64,
 ) -> Summary {
     let tally = engine.tally();
+    let unlisted = engine.unlisted();
+    let silences = engine.silences(&tally, None);
     let events = tally.accesses() + tally.without_patient + tally.not_successful + tally.duplicates;
     Summary {
         accesses: tally.accesses(),
@@ -177,6 +179,9 @@ fn summarize(
         degraded: tally.degraded,
         muted: tally.muted.clone(),
         unmatched_roles: roles::unmatched(engine.context().role_texts(), classes).into_iter().collect::<BTreeSet<_>>(),
+        unknown_actor: Unnamed::of(&unlisted.users),
+        unknown_patient: Unnamed::of(&unlisted.patients),
+        audit_feed_gap: silences.into_iter().map(|(from, until)| FeedGap { from, until }).collect(),
         unknown_fields: counters.unknown_fields.clone(),
         local_times: LocalTimeCounts { repeated: counters.local_repeated, skipped: counters.local_skipped },
         measured: Measured::of(events, seconds),

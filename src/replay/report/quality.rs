@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::words::{count, counted, listed};
-use crate::replay::summary::Summary;
+use super::words::{count, counted, listed, period};
+use crate::model::time::Zone;
+use crate::replay::summary::{Summary, Unnamed};
 
 /// One remark about the input.
 #[derive(Debug, Serialize)]
@@ -18,7 +19,7 @@ fn remark(what: &str, number: u64, meaning: impl Into<String>) -> Option<Remark>
 }
 
 /// Everything about the input that someone should know; counts of nothing are left out.
-pub(super) fn remarks(summary: &Summary) -> Vec<Remark> {
+pub(super) fn remarks(summary: &Summary, zone: &Zone) -> Vec<Remark> {
     let mut remarks = Vec::new();
     for (&reason, &number) in &summary.rejects.by_reason {
         let meaning = format!("{}; each is kept in quarantine.ndjson", rejected(reason));
@@ -49,6 +50,21 @@ pub(super) fn remarks(summary: &Summary) -> Vec<Remark> {
         roles.len() as u64,
         format!("{}: name them in [roles] if their work needs charts", listed(&roles)),
     ));
+    let ids = |unnamed: &Unnamed| -> String {
+        let first: Vec<String> = unnamed.first.iter().map(|id| format!("“{id}”")).collect();
+        let more = if unnamed.count > first.len() as u64 { " and more" } else { "" };
+        format!("{}{more}", listed(&first))
+    };
+    let unnamed = [
+        ("People whom no workforce record names", &summary.unknown_actor, "what could explain their work is unknown"),
+        ("Charts that no patient record names", &summary.unknown_patient, "whose they are is unknown"),
+    ];
+    for (what, unnamed, meaning) in unnamed {
+        remarks.extend(remark(what, unnamed.count, format!("{}: {meaning}", ids(unnamed))));
+    }
+    let gaps: Vec<String> = summary.audit_feed_gap.iter().map(|gap| period(gap.from, gap.until, zone)).collect();
+    let meaning = format!("{}: longer than ever in the week before; was every event exported?", listed(&gaps));
+    remarks.extend(remark("Hours without any event", gaps.len() as u64, meaning));
     let fields: Vec<String> = summary
         .unknown_fields
         .iter()
@@ -83,17 +99,34 @@ fn rejected(reason: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::model::reject::RejectCode;
+    use crate::model::time::Timestamp;
+    use crate::replay::summary::FeedGap;
 
     #[test]
     fn only_what_happened_is_told() {
         let mut summary = Summary { duplicates: 3, ..Summary::default() };
         summary.rejects.add(RejectCode::NoActor);
         summary.unmatched_roles.insert("chaplain".to_owned());
-        let remarks = remarks(&summary);
+        summary.unknown_actor = Unnamed { count: 30, first: vec!["u1".to_owned(), "u2".to_owned()] };
+        let at = |text: &str| Timestamp::from(text.parse::<jiff::Timestamp>().unwrap());
+        let gap = FeedGap { from: at("2026-06-09T09:00:00Z"), until: at("2026-06-09T18:00:00Z") };
+        summary.audit_feed_gap.push(gap);
+        let remarks = remarks(&summary, &Zone::named("America/Los_Angeles").unwrap());
         let told: Vec<(&str, &str)> =
             remarks.iter().map(|remark| (remark.what.as_str(), remark.count.as_str())).collect();
-        assert_eq!(told, [("Not usable: no_actor", "1"), ("Copies", "3"), ("Roles without a duty class", "1")]);
+        assert_eq!(
+            told,
+            [
+                ("Not usable: no_actor", "1"),
+                ("Copies", "3"),
+                ("Roles without a duty class", "1"),
+                ("People whom no workforce record names", "30"),
+                ("Hours without any event", "1")
+            ]
+        );
         assert!(remarks[2].meaning.contains("chaplain"));
+        assert!(remarks[4].meaning.starts_with("Jun 9, 2026, 02:00 to 11:00: "), "{}", remarks[4].meaning);
+        assert!(remarks[3].meaning.contains("“u2” and more"), "{}", remarks[3].meaning);
     }
 
     #[test]

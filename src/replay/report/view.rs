@@ -109,7 +109,7 @@ impl<'a> View<'a> {
             groups,
             left_out,
             told_in_full: TOLD_IN_FULL,
-            remarks: quality::remarks(input.summary),
+            remarks: quality::remarks(input.summary, input.zone),
         }
     }
 }
