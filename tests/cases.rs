@@ -291,6 +291,7 @@ fn patient(patient_id: String, line: &Line) -> Patient {
         is_decoy: line.words.iter().any(|word| word == "decoy"),
         deceased_on: line.value("died").map(|day| day.parse().unwrap()),
         recorded: line.recorded(),
+        merged_into: line.value("merged"),
         ..Patient::default()
     }
 }

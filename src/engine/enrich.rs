@@ -9,9 +9,9 @@ use super::context::Context;
 use super::dictionary::NONE;
 use super::feeds::{GapRule, Unknown};
 use super::horizon::Horizon;
-use super::people::{Chart, Member};
+use super::people::{Chart, Member, Person};
 use super::population::Trait;
-use super::relations::{Hits, Query};
+use super::relations::{Hits, Query, TieList};
 use super::roster::Presence;
 use super::suppression::Suppression;
 use super::trail::Trail;
@@ -44,6 +44,8 @@ pub struct View<'v> {
     pub chart: Option<&'v Chart>,
     /// Where the event, the home department and the roster place the user; may hold [`NONE`].
     pub departments: &'v [u32],
+    /// The patient's other numbers.
+    pub same: Vec<u32>,
     /// The patient's relationships that cover this access.
     pub hits: Hits,
     /// Why the absence of a relationship cannot be told, and until when.
@@ -70,7 +72,9 @@ impl<'v> View<'v> {
     ) -> Self {
         let Moment { now, context, .. } = moment;
         let actor = context.member(access.user).and_then(|member| member.in_force(access.at, now));
-        let chart = context.chart(access.patient).and_then(|chart| chart.in_force(access.at, now));
+        let same = context.same_as(access.patient, now);
+        let in_force = |patient: u32| context.chart(patient).and_then(|chart| chart.in_force(access.at, now));
+        let chart = surviving(in_force(access.patient), &same, in_force);
         let newest = context.member(access.user).and_then(|member| member.newest(now));
         let is_employed = newest.is_none_or(|member| member.works_at(access.at, zone));
         // Who does not work here any more does not belong to a department.
@@ -79,7 +83,7 @@ impl<'v> View<'v> {
             roster.departments(access.at, now, departments);
         }
         let departments: &'v [u32] = departments;
-        let hits = search(access, now, context, departments);
+        let hits = search(access, now, context, departments, &same);
         let unknown = context.feeds.unknown(departments, access.at, now, gaps);
         Self {
             access,
@@ -90,6 +94,7 @@ impl<'v> View<'v> {
             is_employed,
             chart,
             departments,
+            same,
             hits,
             unknown,
             mutes: Vec::new(),
@@ -112,7 +117,23 @@ impl<'v> View<'v> {
     /// Whether the chart is the user's own.
     #[must_use]
     pub fn is_own_chart(&self) -> bool {
-        self.actor.is_some_and(|actor| actor.person.patient != NONE && actor.person.patient == self.access.patient)
+        self.actor.is_some_and(|actor| actor.person.patient != NONE && self.is_patient(actor.person.patient))
+    }
+
+    /// The numbers of the patient: the one that was opened, then the others.
+    pub fn patients(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.access.patient).chain(self.same.iter().copied())
+    }
+
+    /// Whether a number is one of the patient's.
+    #[must_use]
+    pub fn is_patient(&self, number: u32) -> bool {
+        self.patients().any(|patient| patient == number)
+    }
+
+    /// The patient's contacts, as known by now.
+    pub fn contacts(&self) -> impl Iterator<Item = &'v Person> {
+        self.patients().flat_map(|patient| self.context.contacts(patient, self.now))
     }
 
     /// The local midnight before the access: the moment whose counts of the population apply.
@@ -138,21 +159,23 @@ impl<'v> View<'v> {
 
     /// The patient as a member of the staff: user and record in force at the access.
     pub fn patient_as_staff(&self) -> impl Iterator<Item = (u32, &'v Member)> {
-        let patient = self.access.patient;
-        let users = self.context.staff_of(patient).filter(|&user| user != self.access.user);
-        let records = users.filter_map(|user| self.staff(user).map(|member| (user, member)));
-        records.filter(move |(_, member)| member.person.patient == patient)
+        let users = self.patients().flat_map(|patient| self.context.staff_of(patient));
+        let records = users.filter(|&user| user != self.access.user).filter_map(|user| Some((user, self.staff(user)?)));
+        records.filter(|(_, member)| self.is_patient(member.person.patient))
     }
 
     /// The departments that had a patient in care at an instant, as known by now.
     pub fn units_of(&self, patient: u32, at: Timestamp) -> impl Iterator<Item = u32> {
-        self.context.ties.of(patient).units(at, self.now, self.context.graces())
+        let units = move |patient| self.context.ties.of(patient).units(at, self.now, self.context.graces());
+        let others = if patient == self.access.patient { self.same.as_slice() } else { &[] };
+        std::iter::once(patient).chain(others.iter().copied()).flat_map(units)
     }
 
     /// Whether anybody else's record, as known by now, tells of care between two instants.
     #[must_use]
     pub fn has_care(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.context.ties.of(self.access.patient).has_care(self.access.user, from, until, self.now)
+        let looker = self.access.user;
+        self.patients().any(|patient| self.context.ties.of(patient).has_care(looker, from, until, self.now))
     }
 
     /// Whether the person's role belongs to one of these classes of `[roles]`.
@@ -181,8 +204,8 @@ impl<'v> View<'v> {
     /// Whether the patient has or had this surname key, as known by now.
     #[must_use]
     pub fn chart_has_surname(&self, key: u32) -> bool {
-        let versions = self.context.chart(self.access.patient);
-        versions.is_some_and(|versions| versions.known(self.now).any(|chart| chart.surnames.contains(&key)))
+        let mut versions = self.patients().filter_map(|patient| self.context.chart(patient));
+        versions.any(|versions| versions.known(self.now).any(|chart| chart.surnames.contains(&key)))
     }
 }
 
@@ -195,7 +218,19 @@ pub(super) fn places(access: &Access, home: Option<u32>, out: &mut Vec<u32>) {
     }
 }
 
-pub(super) fn search(access: &Access, now: Timestamp, context: &Context, departments: &[u32]) -> Hits {
+fn search(access: &Access, now: Timestamp, context: &Context, departments: &[u32], same: &[u32]) -> Hits {
     let query = Query { at: access.at, now, user: access.user, departments };
-    context.ties.of(access.patient).search(&query, context.graces())
+    let numbers = std::iter::once(access.patient).chain(same.iter().copied());
+    TieList::search_all(numbers.map(|patient| context.ties.of(patient)), &query, context.graces())
+}
+
+/// The demographics of a patient with several numbers: those of the number that goes on.
+fn surviving<'c>(
+    own: Option<&'c Chart>,
+    same: &[u32],
+    in_force: impl Fn(u32) -> Option<&'c Chart>,
+) -> Option<&'c Chart> {
+    let goes_on = |chart: &&Chart| chart.merged_into == NONE;
+    let other = || same.iter().filter_map(|&patient| in_force(patient)).find(goes_on);
+    own.filter(goes_on).or_else(other).or(own)
 }

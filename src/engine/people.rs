@@ -85,6 +85,8 @@ pub struct Chart {
     pub is_vip: bool,
     pub is_restricted: bool,
     pub is_decoy: bool,
+    /// The number under which this patient goes on, or [`NONE`].
+    pub merged_into: u32,
     pub deceased_on: Option<Date>,
 }
 

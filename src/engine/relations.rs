@@ -289,9 +289,15 @@ impl<'t> TieList<'t> {
     /// a direct hit inside its interval ends the search at once.
     #[must_use]
     pub fn search(self, query: &Query<'_>, graces: &GraceTable) -> Hits {
+        Self::search_all([self], query, graces)
+    }
+
+    /// Like [`TieList::search`], in the lists of a patient who has several numbers.
+    #[must_use]
+    pub fn search_all(lists: impl IntoIterator<Item = Self>, query: &Query<'_>, graces: &GraceTable) -> Hits {
         let mut hits = Hits::default();
         let mut self_made = Hits::default();
-        for tie in self.0.iter().rev() {
+        for tie in lists.into_iter().flat_map(|list| list.0.iter().rev()) {
             if !tie.is_known(query.now) {
                 continue;
             }

@@ -295,7 +295,10 @@ impl Shard {
     /// Decides the accesses again that a fact can change.
     fn touch(&mut self, touch: &Touch, world: World<'_>) {
         let places = match touch.target {
-            Target::Patient(patient) => self.by_patient.get(&patient).cloned().unwrap_or_default(),
+            Target::Patient(patient) => {
+                let numbers = world.context.ever_same_as(patient);
+                numbers.iter().filter_map(|number| self.by_patient.get(number)).flatten().copied().collect()
+            }
             Target::User(user) => self.by_user.get(&user).cloned().unwrap_or_default(),
             Target::Everyone => (0..self.episodes.len() as u32).collect(),
         };
@@ -323,7 +326,10 @@ impl Shard {
             rows.filter(|(_, row)| concerned(row)).map(|(number, _)| number).collect()
         };
         let numbers = match touch.target {
-            Target::Patient(patient) => walk(&mut self.horizon.of_patient(patient)),
+            Target::Patient(patient) => {
+                let numbers = world.context.ever_same_as(patient).into_iter();
+                numbers.flat_map(|number| walk(&mut self.horizon.of_patient(number))).collect()
+            }
             Target::User(user) => walk(&mut self.horizon.of_user(user)),
             // Feed status bears on unexplained accesses only.
             Target::Everyone => Vec::new(),

@@ -7,7 +7,7 @@ use super::time::Timestamp;
 use jiff::civil::Date;
 
 /// When a record was known, as its source says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recorded {
     /// When the source wrote it; `None` = known from the start.
     pub at: Option<Timestamp>,
@@ -16,7 +16,7 @@ pub struct Recorded {
 }
 
 /// A member of the workforce (HIPAA sense: employees, students, contractors, volunteers).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WorkforceMember {
     pub user_id: String,
     pub given_name: Option<String>,
@@ -39,7 +39,7 @@ pub struct WorkforceMember {
 }
 
 /// A patient's demographics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Patient {
     pub patient_id: String,
     pub given_name: Option<String>,

@@ -16,6 +16,7 @@ use crate::model::time::Zone;
 use crate::source::file::{BlockReader, ContextDir, Piece, Sizes};
 
 use super::columnar;
+use super::conflicts::{self, Conflict, Rows, Seen};
 
 /// Context blocks are smaller than those of a log: the tables are, too, and all cores should have some.
 const BLOCK: usize = 1 << 20;
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub rejects: Vec<Reject>,
     /// Tables that the directory lacks.
     pub missing: Vec<Table>,
+    /// Rows that contradict earlier ones.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Collects the facts of one block.
@@ -34,12 +37,14 @@ struct Facts<'d> {
     dictionary: &'d Dictionary,
     draft: &'d mut Draft,
     rejects: &'d mut Vec<Reject>,
+    seen: &'d mut Vec<Seen>,
 }
 
 impl DecodeSink for Facts<'_> {
     fn access(&mut self, _: &AccessEvent<'_>, _: u64) {}
 
-    fn context(&mut self, update: ContextUpdate, _: u64) {
+    fn context(&mut self, update: ContextUpdate, line: u64) {
+        self.seen.extend(conflicts::seen(&update, line));
         self.draft.push(self.dictionary, &update);
     }
 
@@ -56,7 +61,7 @@ pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
     let listing = ContextDir::list(dir)?;
     let mut loaded = Loaded { missing: listing.missing(), ..Loaded::default() };
     for (table, path) in &listing.files {
-        let counters = load_table(*table, path, zone, engine, &mut loaded.rejects)?;
+        let counters = load_table(*table, path, zone, engine, &mut loaded)?;
         if counters.records > 0 && counters.context_updates == 0 {
             bail!(
                 "{}: none of its {} records can be read as {table}; see their reasons with `chartsentry inspect`",
@@ -69,17 +74,11 @@ pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
     Ok(loaded)
 }
 
-fn load_table(
-    table: Table,
-    path: &Path,
-    zone: &Zone,
-    engine: &mut Engine,
-    rejects: &mut Vec<Reject>,
-) -> Result<Counters> {
+fn load_table(table: Table, path: &Path, zone: &Zone, engine: &mut Engine, loaded: &mut Loaded) -> Result<Counters> {
     let sizes = Sizes { block: BLOCK, ..Sizes::default() };
     let mut pieces = BlockReader::new(vec![path.to_owned()], Expect::Table(table), sizes);
     let mut decoders = vec![Decoder::new(zone.clone()); 2 * rayon::current_num_threads()];
-    let mut found = Vec::new();
+    let (mut found, mut rows) = (Vec::new(), Rows::default());
     loop {
         let group: Vec<Piece> = pieces.by_ref().take(decoders.len()).collect::<Result<_, _>>()?;
         let mut parts: Vec<Part<'_>> = group.iter().zip(&mut decoders).map(Part::new).collect();
@@ -93,7 +92,8 @@ fn load_table(
         for part in parts {
             part.read?;
             found.push(part.draft);
-            rejects.extend(part.rejects);
+            loaded.rejects.extend(part.rejects);
+            rows.add(table, part.seen, &mut loaded.conflicts);
         }
     }
     let mut counters = Counters::default();
@@ -107,17 +107,19 @@ struct Part<'p> {
     decoder: &'p mut Decoder,
     draft: Draft,
     rejects: Vec<Reject>,
+    seen: Vec<Seen>,
     read: Result<()>,
 }
 
 impl<'p> Part<'p> {
     fn new((piece, decoder): (&'p Piece, &'p mut Decoder)) -> Self {
-        Self { piece, decoder, draft: Draft::default(), rejects: Vec::new(), read: Ok(()) }
+        Self { piece, decoder, draft: Draft::default(), rejects: Vec::new(), seen: Vec::new(), read: Ok(()) }
     }
 }
 
 fn read(table: Table, zone: &Zone, part: &mut Part<'_>, dictionary: &Dictionary) -> Result<()> {
-    let mut facts = Facts { dictionary, draft: &mut part.draft, rejects: &mut part.rejects };
+    let Part { draft, rejects, seen, .. } = part;
+    let mut facts = Facts { dictionary, draft, rejects, seen };
     match part.piece {
         Piece::Block(block) => part.decoder.chunk(&block.chunk(), &mut facts),
         Piece::Reject(reject, layout) => part.decoder.source_reject(reject.clone(), layout.format, &mut facts),

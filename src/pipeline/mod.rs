@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod columnar;
+pub mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod daemon;

@@ -47,6 +47,8 @@ pub struct Summary {
     pub unknown_patient: Unnamed,
     /// When the audit feed itself was silent for longer than it ever is.
     pub audit_feed_gap: Vec<FeedGap>,
+    /// Rows of the reference data, by table, that say something else under the same id than an earlier row.
+    pub context_conflicts: BTreeMap<&'static str, u64>,
     /// Fields of the input that mean nothing here, and how many records had them.
     pub unknown_fields: BTreeMap<String, u64>,
     /// Local times of the input that the clock change made ambiguous or impossible.

@@ -55,3 +55,17 @@ fn hours_without_any_event_are_told() {
     let told = stderr(&program(&[&words[..], &[log.to_str().unwrap()]].concat()));
     assert!(told.contains("audit_feed_gap"), "{told}");
 }
+
+#[test]
+fn two_patients_with_one_id_are_told_with_their_lines() {
+    let hospital = Hospital::new(CARE, &ten_days(""));
+    let patients = "patient_id,family_name\np1,Okonkwo\np2,Byrd\np3,Roe\np2,Castro\n";
+    std::fs::write(hospital.context().join("patients.csv"), patients).unwrap();
+    let (context, log) = (hospital.context(), hospital.log());
+    let out = log.with_extension("out");
+    let words = ["replay", "--context", context.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let told = stderr(&program(&[&words[..], &[log.to_str().unwrap()]].concat()));
+    assert!(told.contains("patients line 5 says something else under the same id than line 3"), "{told}");
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["context_conflicts"], serde_json::json!({"patients": 1}));
+}

@@ -179,6 +179,7 @@ impl Draft {
             is_vip: patient.is_vip,
             is_restricted: patient.is_restricted,
             is_decoy: patient.is_decoy,
+            merged_into: self.number(dictionary, Space::Patients, patient.merged_into.as_deref()),
             deceased_on: patient.deceased_on,
         };
         let number = self.number(dictionary, Space::Patients, Some(&patient.patient_id));
@@ -272,6 +273,7 @@ impl Fact {
             }
             Self::Chart { patient, value, .. } => {
                 adopted.settle(Space::Patients, patient);
+                adopted.settle(Space::Patients, &mut value.merged_into);
                 adopted.home(&mut value.home);
                 adopted.surnames(&mut value.surnames);
             }

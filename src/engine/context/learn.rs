@@ -88,11 +88,28 @@ impl Context {
             self.charts_since = known_from;
             self.touch(known_from, Timestamp::MIN, Timestamp::MAX, Target::Everyone);
         }
-        self.count(patient, &value, known_from);
-        *grown(&mut self.sensitive, patient) |= value.is_sensitive();
+        let is_sensitive = value.is_sensitive();
+        if value.merged_into == NONE {
+            self.count(patient, &value, known_from);
+        } else {
+            self.merge(patient, value.merged_into);
+        }
+        *grown(&mut self.sensitive, patient) |= is_sensitive;
         grown(&mut self.charts, patient).insert(known_from, withdrawn_at, value);
         self.slots.insert(record, Slot::Chart(patient));
         self.touch_always(known_from, withdrawn_at, Target::Patient(patient));
+    }
+
+    /// Notes that a patient goes on under another number. Both deserve the full look: what is known of one
+    /// concerns the other.
+    fn merge(&mut self, patient: u32, survivor: u32) {
+        for (one, other) in [(patient, survivor), (survivor, patient)] {
+            let others = self.merges.entry(one).or_default();
+            if !others.contains(&other) {
+                others.push(other);
+            }
+            *grown(&mut self.sensitive, one) = true;
+        }
     }
 
     /// Counts a patient once, and each of their traits once.

@@ -113,6 +113,8 @@ pub struct Context {
     /// Patients of whom some version is sensitive.
     sensitive: Vec<bool>,
     charts: Vec<Versions<Chart>>,
+    /// Patients of whom some version was merged with another number, both ways.
+    merges: HashMap<u32, Vec<u32>, FxBuildHasher>,
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
     /// From when on any staff record is known, and any patient record.
     staff_since: Timestamp,
@@ -144,6 +146,7 @@ impl Context {
             briefs: Vec::new(),
             sensitive: Vec::new(),
             charts: Vec::new(),
+            merges: HashMap::default(),
             staff_since: Timestamp::MAX,
             charts_since: Timestamp::MAX,
             contacts: HashMap::default(),
@@ -188,6 +191,41 @@ impl Context {
     #[must_use]
     pub fn chart(&self, patient: u32) -> Option<&Versions<Chart>> {
         self.charts.get(patient as usize)
+    }
+
+    /// The other numbers of a patient, as merges known by `now` say.
+    #[must_use]
+    pub fn same_as(&self, patient: u32, now: Timestamp) -> Vec<u32> {
+        if !self.merges.contains_key(&patient) {
+            return Vec::new();
+        }
+        let goes_on_as = |one: u32, other: u32| {
+            self.chart(one).and_then(|chart| chart.newest(now)).is_some_and(|chart| chart.merged_into == other)
+        };
+        let mut found = vec![patient];
+        let mut next = 0;
+        while let Some(&one) = found.get(next) {
+            for &other in self.merges.get(&one).into_iter().flatten() {
+                if !found.contains(&other) && (goes_on_as(one, other) || goes_on_as(other, one)) {
+                    found.push(other);
+                }
+            }
+            next += 1;
+        }
+        found.split_off(1)
+    }
+
+    /// Every number that was ever merged with that of a patient, directly or not, and its own.
+    pub(super) fn ever_same_as(&self, patient: u32) -> Vec<u32> {
+        let mut found = vec![patient];
+        let mut next = 0;
+        while let Some(one) = found.get(next) {
+            let others = self.merges.get(one).into_iter().flatten().copied();
+            let new: Vec<u32> = others.filter(|other| !found.contains(other)).collect();
+            found.extend(new);
+            next += 1;
+        }
+        found
     }
 
     /// Whether a staff record names a user; true where no staff records are known at all.

@@ -80,8 +80,7 @@ impl Detector for Settings {
 }
 
 fn are_contacts(view: &View<'_>, actor_patient: u32) -> bool {
-    let patient = view.access.patient;
     actor_patient != NONE
-        && (view.context.contacts(patient, view.now).any(|contact| contact.patient == actor_patient)
-            || view.context.contacts(actor_patient, view.now).any(|contact| contact.patient == patient))
+        && (view.contacts().any(|contact| contact.patient == actor_patient)
+            || view.context.contacts(actor_patient, view.now).any(|contact| view.is_patient(contact.patient)))
 }

@@ -85,7 +85,7 @@ impl Detector for Settings {
         if view.is_own_chart() {
             return None;
         }
-        let contacts = view.context.contacts(view.access.patient, view.now);
+        let contacts = view.contacts();
         let best = contacts.filter_map(|contact| self.agreement(view, me, contact));
         let (weight, how) = best.max_by(|one, other| one.0.total_cmp(&other.0))?;
         (weight > 0.0).then_some(Finding { weight, numbers: [how, 0] })

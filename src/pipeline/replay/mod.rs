@@ -19,12 +19,13 @@ use crate::config::{Config, policy_hash};
 use crate::decode::{Counters, Expect};
 use crate::engine::{Arrival, Engine};
 use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::conflicts::Conflict;
 use crate::pipeline::{clock, context};
 use crate::replay::summary::Summary;
 use crate::source::file::paths;
 
 use feed::{Feed, Part};
-use results::{Results, Stamps};
+use results::{Given, Results, Stamps};
 
 /// What to replay, and where to write.
 #[derive(Clone, Debug)]
@@ -81,6 +82,7 @@ fn attempt(
     for table in &loaded.missing {
         tracing::warn!("{} has no table {table}: what rests on it is unknown", replay.context.display());
     }
+    tell_conflicts(&loaded.conflicts);
     let mut results = Results::create(&replay.out, replay.verdicts, stamps(config, replay, files, zone, now)?)?;
     loaded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
     let read = if sort {
@@ -94,12 +96,17 @@ fn attempt(
     refuse_unreadable(files, &read.by_file)?;
     step("deciding what was pending", 0, 0);
     results.take(&engine.finish(now))?;
-    let mut counters = read.counters;
-    counters.add(&loaded.counters);
+    let mut given = Given {
+        counters: read.counters,
+        conflicts: &loaded.conflicts,
+        roles: &config.policy.roles,
+        facility_name: config.facility.name.as_deref(),
+    };
+    given.counters.add(&loaded.counters);
     tell_beyond_horizon(&engine, zone);
     let seconds = (clock::now() - started) as f64 / 1e6;
     tell_feed_trouble(&engine);
-    let summary = results.finish(&engine, &counters, &config.policy.roles, config.facility.name.as_deref(), seconds)?;
+    let summary = results.finish(&engine, &given, seconds)?;
     Ok(Ok(summary))
 }
 
@@ -183,6 +190,21 @@ fn refuse_unreadable(files: &[PathBuf], by_file: &[(u64, u64)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names the places of a few contradictions, and counts them all.
+fn tell_conflicts(conflicts: &[Conflict]) {
+    for Conflict { table, line, earlier } in conflicts.iter().take(3) {
+        tracing::warn!(
+            "{table} line {line} says something else under the same id than line {earlier}: the later row counts"
+        );
+    }
+    if conflicts.len() > 3 {
+        tracing::warn!(
+            rows = conflicts.len(),
+            "rows of the context contradict earlier ones; the first three are named above"
+        );
+    }
 }
 
 /// Warns of what the feeds lack, in counts: the ids stand in summary.json.

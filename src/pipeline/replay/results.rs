@@ -11,8 +11,10 @@ use crate::decode::Counters;
 use crate::engine::Engine;
 use crate::engine::output::{Output, SLOT, Slots};
 use crate::engine::roles;
+use crate::model::incident::Incident;
 use crate::model::reject::Reject;
 use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::conflicts::Conflict;
 use crate::replay::output::{NdjsonFile, create_directory, remove_result};
 use crate::replay::report::{DayCount, DetectionFigures, ReportInput, latest_handoffs, write_report};
 use crate::replay::summary::{FeedGap, IncidentCounts, LocalTimeCounts, Measured, RejectCounts, Summary, Unnamed};
@@ -113,14 +115,7 @@ impl Results {
     }
 
     /// Writes the rest and gives every file its name.
-    pub(super) fn finish(
-        self,
-        engine: &Engine,
-        counters: &Counters,
-        roles: &BTreeMap<String, Vec<String>>,
-        facility_name: Option<&str>,
-        seconds: f64,
-    ) -> Result<Summary> {
+    pub(super) fn finish(self, engine: &Engine, given: &Given<'_>, seconds: f64) -> Result<Summary> {
         let (directory, zone) = (&self.directory, &self.stamps.facility.zone);
         let incidents = engine.incidents();
         write_incidents_ndjson(directory, &incidents)?;
@@ -132,10 +127,10 @@ impl Results {
         }
         self.handoffs.finish()?;
         self.quarantine.finish()?;
-        let summary = summarize(engine, counters, &incidents, self.rejects, roles, seconds);
+        let summary = summarize(engine, given, &incidents, self.rejects, seconds);
         let handoffs = latest_handoffs(&self.told);
         let input = ReportInput {
-            facility: facility_name,
+            facility: given.facility_name,
             zone,
             as_of: self.stamps.now,
             run_id: &self.stamps.run.run_id,
@@ -152,15 +147,28 @@ impl Results {
     }
 }
 
+/// What a run was given, besides what the engine made of it.
+pub(super) struct Given<'g> {
+    pub(super) counters: Counters,
+    pub(super) conflicts: &'g [Conflict],
+    /// `[roles]`.
+    pub(super) roles: &'g BTreeMap<String, Vec<String>>,
+    pub(super) facility_name: Option<&'g str>,
+}
+
 fn summarize(
     engine: &Engine,
-    counters: &Counters,
-    incidents: &[crate::model::incident::Incident],
+    given: &Given<'_>,
+    incidents: &[Incident],
     rejects: RejectCounts,
-    classes: &BTreeMap<String, Vec<String>>,
     seconds: f64,
 ) -> Summary {
     let tally = engine.tally();
+    let Given { counters, roles: classes, .. } = given;
+    let mut context_conflicts = BTreeMap::new();
+    for conflict in given.conflicts {
+        *context_conflicts.entry(conflict.table.name()).or_default() += 1;
+    }
     let unlisted = engine.unlisted();
     let silences = engine.silences(&tally, None);
     let events = tally.accesses() + tally.without_patient + tally.not_successful + tally.duplicates;
@@ -182,6 +190,7 @@ fn summarize(
         unknown_actor: Unnamed::of(&unlisted.users),
         unknown_patient: Unnamed::of(&unlisted.patients),
         audit_feed_gap: silences.into_iter().map(|(from, until)| FeedGap { from, until }).collect(),
+        context_conflicts,
         unknown_fields: counters.unknown_fields.clone(),
         local_times: LocalTimeCounts { repeated: counters.local_repeated, skipped: counters.local_skipped },
         measured: Measured::of(events, seconds),

@@ -62,6 +62,10 @@ pub(super) fn remarks(summary: &Summary, zone: &Zone) -> Vec<Remark> {
     for (what, unnamed, meaning) in unnamed {
         remarks.extend(remark(what, unnamed.count, format!("{}: {meaning}", ids(unnamed))));
     }
+    for (table, number) in &summary.context_conflicts {
+        let what = format!("Contradictions in {table}");
+        remarks.extend(remark(&what, *number, "the same id again with other content; the later row was taken"));
+    }
     let gaps: Vec<String> = summary.audit_feed_gap.iter().map(|gap| period(gap.from, gap.until, zone)).collect();
     let meaning = format!("{}: longer than ever in the week before; was every event exported?", listed(&gaps));
     remarks.extend(remark("Hours without any event", gaps.len() as u64, meaning));
