@@ -10,6 +10,7 @@ mod curiosity_burst;
 mod deceased_patient;
 mod decoy_patient;
 mod demographics_browsing;
+mod department_mismatch;
 mod dormant_record;
 mod household;
 mod inactive_account;
@@ -79,6 +80,7 @@ pub static REGISTRY: &[Entry<dyn Detector>] = &[
     break_glass_unsupported::ENTRY,
     repeat_interest::ENTRY,
     name_search_then_open::ENTRY,
+    department_mismatch::ENTRY,
     off_shift::ENTRY,
     concurrent_workstations::ENTRY,
     brief_look::ENTRY,
