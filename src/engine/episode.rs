@@ -247,12 +247,13 @@ impl Episode {
 
 /// What accesses are together.
 fn history<'m>(accesses: impl Iterator<Item = &'m Member>, rules: &Rules) -> History {
-    let (mut count, mut days) = (0, BTreeSet::new());
+    let (mut count, mut days, mut has_written) = (0, BTreeSet::new(), false);
     for member in accesses {
         count += 1;
         days.insert(rules.zone.date(member.row.at));
+        has_written |= matches!(member.row.action(), Action::Create | Action::Update);
     }
-    History { accesses: count, days: days.len() as u32 }
+    History { accesses: count, days: days.len() as u32, has_written }
 }
 
 /// Evidence as an incident lists it.

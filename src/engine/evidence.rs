@@ -33,6 +33,8 @@ pub struct History {
     pub accesses: u32,
     /// Local days on which they happened.
     pub days: u32,
+    /// Whether something was written in the chart.
+    pub has_written: bool,
 }
 
 /// Accesses without a reason that may belong together.

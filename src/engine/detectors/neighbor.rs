@@ -58,11 +58,11 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            neighbor_share: 0.1,
+            neighbor_share: 0.05,
             farthest: 40,
             usual_distance: 12.0,
             street_length: 100.0,
-            max_weight: 6.0,
+            max_weight: 5.3,
             min_weight: 0.5,
         }
     }

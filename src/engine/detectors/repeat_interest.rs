@@ -9,14 +9,15 @@
 //!
 //! ## How it decides
 //! It looks at an incident's accesses together, those that nothing explains. Each access after the second weighs
-//! `weight_for_access`, each local day after the first `weight_for_day`, up to `max_weight` in all. It is part
-//! of the sum of an incident and stands beside no single access.
+//! `weight_for_access`, each local day after the first `weight_for_day`, up to `max_weight` in all. Where the
+//! person also wrote in the chart it stays silent: care is written down, curiosity is not. It is part of the sum of
+//! an incident and stands beside no single access.
 //!
 //! ## Known false positives
 //! Care that is never documented and goes on for days.
 //!
 //! ## Blind spots
-//! Looks that are further apart than `episode_gap` (`[engine]`).
+//! Looks that are further apart than `episode_gap` (`[engine]`); who writes something to hide a look.
 //!
 //! ## Tuning
 //! `weight_for_access`, `weight_for_day`, `max_weight`: log-odds. Where the source writes many lines for one
@@ -58,7 +59,7 @@ impl Detector for Settings {
         let accesses = f64::from(history.accesses.saturating_sub(2)) * self.weight_for_access;
         let days = f64::from(history.days.saturating_sub(1)) * self.weight_for_day;
         let weight = (accesses + days).min(self.max_weight);
-        (weight > 0.0).then_some(Finding { weight, numbers: [history.accesses, history.days] })
+        (weight > 0.0 && !history.has_written).then_some(Finding { weight, numbers: [history.accesses, history.days] })
     }
 
     fn reason(&self, evidence: &Evidence) -> String {

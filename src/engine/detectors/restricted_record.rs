@@ -50,7 +50,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { restricted_share: 0.05, max_weight: 3.0 }
+        Self { restricted_share: 0.02, max_weight: 3.0 }
     }
 }
 
