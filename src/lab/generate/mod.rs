@@ -12,6 +12,7 @@ mod hospital;
 mod name_lists;
 mod names;
 mod people;
+mod plan;
 mod readme;
 mod roster;
 mod sim;
@@ -30,8 +31,8 @@ use crate::model::time::Zone;
 use dice::Dice;
 use hospital::Setting;
 use people::{Census, Day};
+use plan::{Amount, Plan};
 use sim::{Sim, World};
-use snoop::{Amount, Plan};
 use write::context::Facts;
 
 pub use emit::EventCounts;
@@ -132,7 +133,7 @@ pub fn generate(options: &Options) -> Result<Summary> {
     std::fs::create_dir_all(&context).with_context(|| format!("cannot create {}", context.display()))?;
 
     let world = build_world(options);
-    let plan = snoop::plan(&world, options.amount(), &mut Dice::new(options.seed, stream::PLAN));
+    let plan = plan::plan(&world, options.amount(), &mut Dice::new(options.seed, stream::PLAN));
     let mut spelling = Dice::new(options.seed, stream::SPELLING);
     write::context::write_people(&context, &world.people, &world.departments, options.hard, &mut spelling)?;
     let summary = simulate(options, &context, &world, &plan)?;

@@ -10,8 +10,9 @@ use super::emit::Emitter;
 use super::event::{Event, NOBODY, Part, Purpose};
 use super::hospital::{Department, Job, Role, Setting};
 use super::people::{Day, People};
+use super::plan::Plan;
 use super::roster::OnShift;
-use super::snoop::{Kind, Open, Plan};
+use super::snoop::{Kind, Open};
 use super::text::date_of;
 use super::write::context::{Facts, Holder, Relation};
 use crate::model::access::{Action, Outcome};
@@ -108,8 +109,8 @@ impl<'a> Sim<'a> {
             close_by[usize::from(people.staff[user as usize].department)].push((user, patient));
         }
         let open = (0..plan.episodes.len()).map(|episode| {
-            let harvest = plan.episodes[episode].kind == Kind::Harvesting;
-            Open { episode, left: if harvest { 1 } else { 1 + dice.run(0.35, 4) }, acted_at: None }
+            let once = matches!(plan.episodes[episode].kind, Kind::Harvesting | Kind::Street);
+            Open { episode, left: if once { 1 } else { 1 + dice.run(0.35, 4) }, acted_at: None }
         });
         let open = open.collect();
         Self {
