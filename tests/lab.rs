@@ -306,8 +306,8 @@ fn tuning_says_what_decisions_teach_and_what_each_detector_is_worth() {
         let worths = told["leave_one_out"].as_array().unwrap();
         worths.iter().find(|worth| worth["detector"] == detector).unwrap()["pairs"].as_u64().unwrap()
     };
-    assert!(worth("volume_spike") > 100 && worth("self_access") > 0, "{told}");
-    assert_eq!(worth("serial_looks"), 0);
+    assert!(worth("volume_spike") > 50 && worth("self_access") > 0, "{told}");
+    assert_eq!(worth("bulk_export"), 0);
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("none: nothing changes without it"), "{words}");
 

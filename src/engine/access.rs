@@ -4,6 +4,7 @@ use crate::model::access::{AccessEvent, Action, Outcome, SearchTextKind};
 use crate::model::time::Timestamp;
 
 use super::dictionary::NONE;
+use super::evidence::{Decision, RolePart};
 
 /// What the engine knows of an access by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +14,17 @@ pub(super) enum Standing {
     Aside,
     /// Explained and in no episode; the number of its basis stands beside it.
     Explained,
+    /// Explained like that, by nothing but the person's role.
+    ByRole,
     /// Held by an episode: unexplained, or over the threshold in spite of an explanation.
     Held,
+}
+
+impl Standing {
+    /// Whether it is explained and in no episode.
+    pub(super) const fn is_explained(self) -> bool {
+        matches!(self, Self::Explained | Self::ByRole)
+    }
 }
 
 /// What was done, in one byte: the action, and the little of search, purpose and reason that detectors
@@ -116,6 +126,21 @@ pub struct Access {
 const _: () = assert!(size_of::<Access>() == 64);
 
 impl Access {
+    /// Notes what was decided about it.
+    pub(super) fn stand(&mut self, decision: &Decision) {
+        self.stand_explained(decision);
+        if decision.is_kept() {
+            self.standing = Standing::Held;
+        }
+    }
+
+    /// Notes what explains it, in no episode.
+    pub(super) fn stand_explained(&mut self, decision: &Decision) {
+        let is_by_role = decision.role == RolePart::Explains;
+        self.standing = if is_by_role { Standing::ByRole } else { Standing::Explained };
+        self.basis = decision.explained.map_or(0, |explained| explained.basis);
+    }
+
     /// Whether it counts as an access to a chart: a patient, and success.
     #[must_use]
     pub fn counts(&self) -> bool {

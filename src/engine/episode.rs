@@ -75,9 +75,18 @@ pub(super) struct Episode {
     pub(super) told: Told,
 }
 
-/// How many unexplained accesses there were, the newest of them, the score, what the reference data lacked, and
-/// where the incident stood with how many handoffs.
-pub(super) type Told = (usize, Option<Timestamp>, f64, Option<Unknown>, Option<(Status, u32)>);
+/// What groups were told of an episode: they hear of it again when any of this changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Told {
+    /// Unexplained accesses, and the newest of them.
+    pub(super) accesses: usize,
+    pub(super) newest: Option<Timestamp>,
+    pub(super) score: f64,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) unlisted: Option<Unknown>,
+    /// Where its own incident stood, with how many handoffs.
+    pub(super) stands: Option<(Status, u32)>,
+}
 
 /// An episode, weighed.
 #[derive(Clone, Debug)]
@@ -102,7 +111,7 @@ impl Episode {
             due: Timestamp::MAX,
             is_current: true,
             group: None,
-            told: (0, None, 0.0, None, None),
+            told: Told::default(),
         }
     }
 

@@ -140,12 +140,24 @@ impl Holds {
     }
 }
 
+/// Which part the person's role alone has in a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RolePart {
+    #[default]
+    None,
+    /// It is what explains the access.
+    Explains,
+    /// It would, were there not more charts on that day than the role has use for.
+    TooMuch,
+}
+
 /// Everything decided about one access at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     pub explained: Option<Explained>,
     /// What the person's work around the access explains, whether or not something stronger does.
     pub deeds: Option<Deeds>,
+    pub role: RolePart,
     pub evidence: Vec<Evidence>,
     pub unknown: Option<(Unknown, Timestamp)>,
     /// That the reference data lack the person or the patient.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::model::time::Timestamp;
 
-use super::access::{Access, Rows};
+use super::access::{Access, Rows, Standing};
 use super::dictionary::{NONE, hash_text};
 use super::sieve::Sieve;
 
@@ -139,6 +139,35 @@ impl Horizon {
     /// A user's rows with their numbers, newest first.
     pub(super) fn rows_of(&self, user: u32) -> impl Iterator<Item = (u32, &Access)> {
         self.of_user(user).filter_map(|number| self.row(number).map(|row| (number, row)))
+    }
+
+    /// Whether a person opened more than `usual` charts on a day that no record explains; the chart of `access`
+    /// counts.
+    pub(super) fn has_more_charts(&self, access: &Access, day: (Timestamp, Timestamp), usual: u32) -> bool {
+        let mut charts = vec![access.patient];
+        for (_, row) in self.of_day(access.user, day) {
+            let is_loose = matches!(row.standing, Standing::ByRole | Standing::Held);
+            if is_loose && !charts.contains(&row.patient) {
+                charts.push(row.patient);
+            }
+            if charts.len() > usual as usize {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The numbers of a person's rows of a day that nothing but the role explains, oldest first.
+    pub(super) fn by_role(&self, user: u32, day: (Timestamp, Timestamp)) -> Vec<u32> {
+        let rows = self.of_day(user, day).filter(|(_, row)| row.standing == Standing::ByRole);
+        let mut numbers: Vec<u32> = rows.map(|(number, _)| number).collect();
+        numbers.reverse();
+        numbers
+    }
+
+    fn of_day(&self, user: u32, (from, until): (Timestamp, Timestamp)) -> impl Iterator<Item = (u32, &Access)> {
+        let rows = self.rows_of(user).skip_while(move |(_, row)| row.at >= until);
+        rows.take_while(move |(_, row)| row.at >= from)
     }
 
     fn chain(&self, last: Option<u32>, previous: impl Fn(&Access) -> u32) -> impl Iterator<Item = u32> {

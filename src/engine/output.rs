@@ -183,7 +183,7 @@ pub const SLOT: i64 = 15 * 60 * SECOND;
 /// Counts explained rows; rows of one slot mostly follow each other, so they are added up first.
 pub(super) fn slot_rows<'r>(slots: &mut Slots, rows: impl Iterator<Item = &'r Access>) {
     let (mut current, mut count) = (0, 0);
-    for row in rows.filter(|row| row.standing == Standing::Explained) {
+    for row in rows.filter(|row| row.standing.is_explained()) {
         let slot = row.at.0.div_euclid(SLOT);
         if slot != current && count > 0 {
             slots.entry(current).or_default()[0] += std::mem::take(&mut count);
@@ -264,7 +264,7 @@ impl Tally {
 
     pub(super) fn add_row(&mut self, row: &Access) {
         match row.standing {
-            Standing::Explained => self.add_explained(row.basis, 1),
+            Standing::Explained | Standing::ByRole => self.add_explained(row.basis, 1),
             Standing::Held => {}
             Standing::Aside if row.patient == NONE => self.without_patient += 1,
             Standing::Aside if row.outcome != Outcome::Success => self.not_successful += 1,

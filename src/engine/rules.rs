@@ -1,13 +1,17 @@
 //! The policy, compiled: detectors and explanations built, thresholds at hand.
 
+use jiff::ToSpan as _;
+
 use crate::model::incident::Severity;
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::{DAY, Timestamp, Zone};
 
 use super::access::Access;
 use super::context::{self, Context};
 use super::detectors::{self, Detector};
 use super::enrich::{self, Moment, View};
-use super::evidence::{Decision, Deeds, Evidence, Explained, Finding, Gathering, History, Signs, logistic, rounded};
+use super::evidence::{
+    Decision, Deeds, Evidence, Explained, Finding, Gathering, History, RolePart, Signs, logistic, rounded,
+};
 use super::explain::{self, Claim, Explanation};
 use super::feeds::GapRule;
 use super::registry::{self, Entry, Group, Meta};
@@ -108,8 +112,12 @@ impl Rules {
         let is_first = |group| !matches!(group, Group::Behaviour | Group::Absence);
         let mut evidence = self.look(&view, earlier, is_first);
         let signs = self.signs(&evidence);
-        let claims: Vec<(u8, Claim)> = self.claims(&view, false).collect();
-        let by_record = strongest(&claims, signs);
+        let mut claims: Vec<(u8, Claim)> = self.claims(&view, false).collect();
+        let role = self.role_part(&claims, signs, access, moment, earlier);
+        if role == RolePart::TooMuch {
+            claims.retain(|(_, claim)| claim.usual_charts.is_none());
+        }
+        let by_record = strongest(&claims, signs).map(|(explained, _)| explained);
         // What the person did matters where no record explains, and costs more to look at.
         view.trail = if by_record.is_none() { self.trail(access, moment) } else { None };
         evidence.extend(self.look(&view, earlier, |group| group == Group::Behaviour));
@@ -136,7 +144,37 @@ impl Rules {
         let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
         let unlisted = view.unlisted().filter(|_| explained.is_none());
         let is_doubtful = view.has_weak_reason;
-        Decision { explained, deeds, evidence, unknown, unlisted, is_over, is_doubtful, muted, is_muted }
+        let role = if explained == by_record { role } else { RolePart::None };
+        Decision { explained, deeds, role, evidence, unknown, unlisted, is_over, is_doubtful, muted, is_muted }
+    }
+
+    /// Which part the person's role alone has in the explanation of an access: none where a record explains it, and
+    /// too much where the day holds more charts that no record explains than the role has use for. What was found is
+    /// kept once the day is forgotten.
+    fn role_part(
+        &self,
+        claims: &[(u8, Claim)],
+        signs: Signs,
+        access: &Access,
+        moment: Moment<'_>,
+        earlier: Option<&Decision>,
+    ) -> RolePart {
+        let Some(usual) = strongest(claims, signs).and_then(|(_, claim)| claim.usual_charts) else {
+            return RolePart::None;
+        };
+        let lasts = self.engine.settle_window.micros() - DAY;
+        let horizon = moment.horizon.filter(|_| moment.now <= access.at.plus(lasts));
+        let is_too_much = match horizon {
+            Some(horizon) => horizon.has_more_charts(access, self.day_of(access.at), usual),
+            None => earlier.is_some_and(|earlier| earlier.role == RolePart::TooMuch),
+        };
+        if is_too_much { RolePart::TooMuch } else { RolePart::Explains }
+    }
+
+    /// First instant of the local day of an access, and of the next.
+    pub(super) fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let day = self.zone.date(at);
+        (self.zone.start_of(day), self.zone.start_of(day.saturating_add(1.day())))
     }
 
     /// The signs beside which weaker explanations do not hold.
@@ -279,12 +317,12 @@ impl Rules {
     }
 }
 
-/// The strongest explanation that holds beside the signs: inside its dates before grace, then in the order of the
-/// registry.
-fn strongest(claims: &[(u8, Claim)], signs: Signs) -> Option<Explained> {
+/// The strongest explanation that holds beside the signs, and the claim behind it: inside its dates before grace, then
+/// in the order of the registry.
+fn strongest(claims: &[(u8, Claim)], signs: Signs) -> Option<(Explained, &Claim)> {
     let claims = claims.iter().filter(|(_, claim)| claim.holds.beside(signs));
-    let found = claims.map(|(basis, claim)| claim.explained(*basis));
-    found.reduce(|best, next| if next.cover > best.cover { next } else { best })
+    let found = claims.map(|(basis, claim)| (claim.explained(*basis), claim));
+    found.reduce(|best, next| if next.0.cover > best.0.cover { next } else { best })
 }
 
 fn build<T: ?Sized>(

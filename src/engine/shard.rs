@@ -12,6 +12,7 @@ use super::access::{Access, Rows, Standing};
 use super::context::{Context, Target, Touch};
 use super::enrich::Moment;
 use super::episode::{Episode, Member};
+use super::evidence::RolePart;
 use super::group::Part;
 use super::horizon::{Horizon, Identity};
 use super::output::{Output, Slots, Tally, slot_episode, slot_rows};
@@ -178,16 +179,29 @@ impl Shard {
         }
     }
 
-    /// Decides a row of the horizon that no episode holds, with the full look.
+    /// Decides a row of the horizon that no episode holds, with the full look. Where it shows that the day is too
+    /// much for the person's role, what the role had explained of it is decided again.
     fn judge(&mut self, number: u32, world: World<'_>) {
-        let Some((row, event_id)) = self.horizon.find(number) else { return };
+        if self.judge_alone(number, world) != RolePart::TooMuch {
+            return;
+        }
+        let Some((row, _)) = self.horizon.find(number) else { return };
+        let (user, day) = (row.user, world.rules.day_of(row.at));
+        for number in self.horizon.by_role(user, day) {
+            self.judge_alone(number, world);
+        }
+    }
+
+    /// Decides one row; tells which part the person's role has in it.
+    fn judge_alone(&mut self, number: u32, world: World<'_>) -> RolePart {
+        let Some((row, event_id)) = self.horizon.find(number) else { return RolePart::None };
         let moment = world.at(self.clock, Some(&self.horizon));
         let decision = world.rules.decide(row, moment, None, &mut self.scratch);
-        let (row, is_kept) = (*row, decision.is_kept());
-        let member = is_kept.then(|| Member { row, event_id: event_id.into(), decision: decision.clone(), number });
+        let (row, role) = (*row, decision.role);
+        let member =
+            decision.is_kept().then(|| Member { row, event_id: event_id.into(), decision: decision.clone(), number });
         if let Some(row) = self.horizon.find_mut(number) {
-            row.standing = if is_kept { Standing::Held } else { Standing::Explained };
-            row.basis = decision.explained.map_or(0, |explained| explained.basis);
+            row.stand(&decision);
         }
         if let Some(member) = member {
             let place = self.episode_for(&row, world);
@@ -196,6 +210,7 @@ impl Shard {
             }
             self.assess(place, world);
         }
+        role
     }
 
     /// The episode that takes an access: the current one of the pair, or a new one after a gap.
@@ -320,9 +335,8 @@ impl Shard {
             let rows = numbers.map_while(|number| {
                 self.horizon.find(number).filter(|(row, _)| !is_over(row)).map(|(row, _)| (number, row))
             });
-            let concerned = |row: &Access| {
-                row.standing == Standing::Explained && touch.from.max(oldest) <= row.at && row.at <= touch.until
-            };
+            let concerned =
+                |row: &Access| row.standing.is_explained() && touch.from.max(oldest) <= row.at && row.at <= touch.until;
             rows.filter(|(_, row)| concerned(row)).map(|(number, _)| number).collect()
         };
         let numbers = match touch.target {
@@ -375,8 +389,7 @@ impl Shard {
             } else if oldest > member.row.at {
                 gone.members.push(member);
             } else if let Some(row) = horizon.find_mut(member.number) {
-                row.standing = Standing::Explained;
-                row.basis = member.decision.explained.map_or(0, |explained| explained.basis);
+                row.stand_explained(&member.decision);
             }
         }
         self.let_go(&gone, world);
@@ -430,7 +443,7 @@ impl Shard {
                 slot_rows(slots, rows.rows.iter());
             }
             if world.report.verdicts {
-                for row in rows.rows.iter().filter(|row| row.standing == Standing::Explained) {
+                for row in rows.rows.iter().filter(|row| row.standing.is_explained()) {
                     out.report_explained(row, rows.event_id(row), clock, world, scratch);
                 }
             }
@@ -447,7 +460,7 @@ impl Shard {
             self.episodes.iter().flatten().for_each(|episode| slot_episode(&mut self.slots, episode));
         }
         if world.report.verdicts {
-            for (row, event_id) in self.horizon.rows().filter(|(row, _)| row.standing == Standing::Explained) {
+            for (row, event_id) in self.horizon.rows().filter(|(row, _)| row.standing.is_explained()) {
                 self.out.report_explained(row, event_id, self.clock, world, &mut self.scratch);
             }
         }

@@ -16,7 +16,8 @@
 //! Roles that meet everybody in town, without recorded tasks.
 //!
 //! ## Blind spots
-//! Looks without any link.
+//! Looks without any link; those of a person whose role explains them weakly: people of back offices meet neighbours
+//! by chance all year.
 //!
 //! ## Tuning
 //! `min_looks`; `max_weight`: log-odds.

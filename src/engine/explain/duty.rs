@@ -15,17 +15,21 @@
 //! patient in care, since registration meets whoever comes, shortly before the visit is on record; for the
 //! other classes always.
 //!
+//! It holds as long as the day is usual for the role: where more than `usual_charts` charts (`busy_usual_charts` for
+//! `busy_classes`) that no record explains were opened on one local day, the role explains none of them.
+//!
 //! Roles of `face_sheet_classes` have no need for the rest of the chart (the minimum necessary, 45 CFR
 //! 164.502(b)): for them only accesses to the parts in `face_sheet` are explained so.
 //!
 //! ## Blind spots
-//! A person of such a role who looks at strangers: the volume of a day is not weighed here.
+//! A person of such a role who looks at a few strangers a day.
 //!
 //! ## Tuning
 //! `weight` inside the dates of a task, `grace_weight` in the lead and the tail, `weak_weight` for the role
 //! alone; log-odds, negative. `classes`: roles that explain by themselves; `in_care_classes`: those of
 //! them who work on patients in care only. `face_sheet_classes`, `face_sheet`:
-//! roles whose work needs only these parts of a chart.
+//! roles whose work needs only these parts of a chart. `usual_charts`, `busy_usual_charts`, `busy_classes`: charts a
+//! day without a task.
 
 use super::{Claim, Explanation, Weights, entry, of_any_class};
 use crate::engine::dictionary::NONE;
@@ -49,6 +53,10 @@ struct Duty {
     #[serde(deserialize_with = "crate::engine::roles::known_classes")]
     face_sheet_classes: Vec<String>,
     face_sheet: Vec<String>,
+    usual_charts: u32,
+    #[serde(deserialize_with = "crate::engine::roles::known_classes")]
+    busy_classes: Vec<String>,
+    busy_usual_charts: u32,
 }
 
 /// Parts of a chart that registration works on.
@@ -82,6 +90,9 @@ impl Default for Duty {
             in_care_classes: vec!["registration".to_owned(), "case-management".to_owned()],
             face_sheet_classes: vec!["registration".to_owned()],
             face_sheet: FACE_SHEET.map(str::to_owned).to_vec(),
+            usual_charts: 40,
+            busy_classes: vec!["registration".to_owned()],
+            busy_usual_charts: 200,
         }
     }
 }
@@ -92,11 +103,10 @@ impl Explanation for Duty {
             return Some(self.task.of(task));
         }
         let actor = of_any_class(view, &self.classes).filter(|_| !self.is_beyond(view))?;
-        Some(Claim::of_role(
-            actor,
-            self.weak_weight,
-            view.hits.supported || !view.is_of_any_class(&self.in_care_classes),
-        ))
+        let fits_care = view.hits.supported || !view.is_of_any_class(&self.in_care_classes);
+        let is_busy = view.is_of_any_class(&self.busy_classes);
+        let usual_charts = if is_busy { self.busy_usual_charts } else { self.usual_charts };
+        Some(Claim::of_role(actor, self.weak_weight, fits_care, Some(usual_charts)))
     }
 
     fn reason(&self, weight: f64) -> String {

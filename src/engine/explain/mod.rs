@@ -30,6 +30,8 @@ pub struct Claim {
     pub holds: Holds,
     /// Whether it fits the patient's care or the person's work: then it leaves a doubt where it does not hold.
     pub fits_care: bool,
+    /// Charts a day above which it does not hold; `None` = it does not depend on that.
+    pub usual_charts: Option<u32>,
     /// The accesses or patients that it rests on, where no record is.
     pub proof: Box<str>,
 }
@@ -38,18 +40,19 @@ impl Claim {
     /// Rests on a record: one that says so by itself, or one that the looker alone made afterwards.
     fn of_record(hit: Hit, weight: f64) -> Self {
         let (cover, holds) = if hit.is_self_made { (Cover::Grace, Holds::NoTie) } else { (hit.cover, Holds::Always) };
-        Self { cover, record: hit.record, weight, holds, fits_care: true, proof: Box::default() }
+        Self { cover, record: hit.record, weight, holds, fits_care: true, usual_charts: None, proof: Box::default() }
     }
 
     /// Rests on a role, which only makes it likely.
-    fn of_role(member: &Member, weight: f64, fits_care: bool) -> Self {
+    fn of_role(member: &Member, weight: f64, fits_care: bool, usual_charts: Option<u32>) -> Self {
         let (cover, record, holds) = (Cover::Grace, member.record, Holds::Alone);
-        Self { cover, record, weight, holds, fits_care, proof: Box::default() }
+        Self { cover, record, weight, holds, fits_care, usual_charts, proof: Box::default() }
     }
 
     /// Rests on what the person did.
     fn of_deeds(proof: &str, weight: f64, holds: Holds) -> Self {
-        Self { cover: Cover::Grace, record: NONE, weight, holds, fits_care: true, proof: proof.into() }
+        let (cover, record) = (Cover::Grace, NONE);
+        Self { cover, record, weight, holds, fits_care: true, usual_charts: None, proof: proof.into() }
     }
 
     /// As the explanation of an access by the rule at a place.

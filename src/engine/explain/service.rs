@@ -51,7 +51,7 @@ impl Explanation for Service {
             return Some(self.request.of(request));
         }
         let actor = of_any_class(view, &self.classes).filter(|_| view.hits.supported)?;
-        Some(Claim::of_role(actor, self.weak_weight, true))
+        Some(Claim::of_role(actor, self.weak_weight, true, None))
     }
 
     fn reason(&self, weight: f64) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use crate::engine::dictionary::NONE;
-use crate::engine::episode::{Case, Episode, Member, Weighed};
+use crate::engine::episode::{Case, Episode, Member, Told, Weighed};
 use crate::engine::evidence::Evidence;
 use crate::engine::feeds::Unknown;
 use crate::engine::shard::World;
@@ -64,8 +64,15 @@ impl Episode {
         let accesses: Vec<Timestamp> = lone.iter().map(|member| member.row.at).collect();
         let stands = self.case.as_ref().map(|case| (case.status, case.sequence));
         let unlisted = lone.iter().find_map(|member| member.decision.unlisted);
-        let mark = (accesses.len(), accesses.last().copied(), weighed.score, unlisted, stands);
-        if self.told == mark || accesses.is_empty() && self.told.0 == 0 {
+        let mark = Told {
+            accesses: accesses.len(),
+            newest: accesses.last().copied(),
+            score: weighed.score,
+            evidence: weighed.strongest.clone(),
+            unlisted,
+            stands,
+        };
+        if self.told == mark || accesses.is_empty() && self.told.accesses == 0 {
             return None;
         }
         let days: BTreeSet<Date> = accesses.iter().map(|at| world.rules.zone.date(*at)).collect();

@@ -9,7 +9,7 @@ use crate::engine::access::{Access, Act, Standing};
 use crate::engine::context::Context;
 use crate::engine::dictionary::{Interner, NONE, hash_text};
 use crate::engine::episode::{Case, Episode, Member};
-use crate::engine::evidence::{Decision, Deeds, Evidence, Explained, Holds};
+use crate::engine::evidence::{Decision, Deeds, Evidence, Explained, Holds, RolePart};
 use crate::engine::feeds::Unknown;
 use crate::engine::intake::shard_of;
 use crate::engine::relations::Cover;
@@ -53,6 +53,7 @@ struct SavedMember {
     explained: Option<SavedExplained>,
     /// An explanation that rests on what the person did, beside what it holds, whether it fits care, its proof.
     deeds: Option<(SavedExplained, Holds, bool, Box<str>)>,
+    role: RolePart,
     unknown: Option<(SavedUnknown, i64)>,
     unlisted: Option<SavedUnknown>,
 }
@@ -118,6 +119,7 @@ fn save_member(member: &Member, rules: &Rules, context: &Context) -> SavedMember
         evidence: evidence.collect(),
         explained: decision.explained.map(save_explained),
         deeds: deeds.map(|deeds| (save_explained(deeds.explained), deeds.holds, deeds.fits_care, deeds.proof)),
+        role: decision.role,
         unknown: decision.unknown.map(|(why, until)| (save_unknown(why), until.0)),
         unlisted: decision.unlisted.map(save_unknown),
     }
@@ -206,6 +208,7 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
     let decision = Decision {
         explained,
         deeds,
+        role: saved.role,
         evidence,
         unknown,
         unlisted: saved.unlisted.as_ref().map(restore_unknown),

@@ -265,7 +265,7 @@ impl Planner<'_> {
         for _ in 0..200 {
             let Some(user) = self.free_user() else { return };
             let is_stranger = |patient: &u32| self.is_stranger(*patient);
-            let mut near: Vec<u32> = self.along_the_street(user, 24..=40).into_iter().filter(is_stranger).collect();
+            let mut near: Vec<u32> = self.along_the_street(user, 18..=34).into_iter().filter(is_stranger).collect();
             if near.len() < LOOKS {
                 continue;
             }
