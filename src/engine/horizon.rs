@@ -12,6 +12,9 @@ use super::sieve::Sieve;
 /// Rows of one bucket. Buckets leave as a whole.
 const BUCKET: usize = 4096;
 
+/// Empty buckets that are kept to be filled again.
+const SPARE: usize = 32;
+
 #[derive(Debug, Default)]
 struct Bucket {
     rows: Rows,
@@ -29,7 +32,7 @@ pub(super) struct Horizon {
     /// The first row that the young generation of `seen` holds.
     young: u32,
     /// A bucket that was let go of, to be used again: its memory is already here.
-    spare: Option<Bucket>,
+    spare: Vec<Bucket>,
     last_of_patient: Vec<u32>,
     last_of_user: Vec<u32>,
 }
@@ -72,7 +75,7 @@ impl Horizon {
     /// Adds a row and gives its number.
     pub(super) fn push(&mut self, identity: Identity, mut row: Access, event_id: &str) -> u32 {
         if self.buckets.back().is_none_or(|bucket| bucket.rows.len() == BUCKET) {
-            let mut bucket = self.spare.take().unwrap_or_default();
+            let mut bucket = self.spare.pop().unwrap_or_default();
             bucket.newest = Timestamp::MIN;
             bucket.rows.rows.reserve_exact(BUCKET);
             self.buckets.push_back(bucket);
@@ -183,7 +186,9 @@ impl Horizon {
             let rows = &mut bucket.rows;
             leave(rows);
             rows.clear();
-            self.spare = Some(bucket);
+            if self.spare.len() < SPARE {
+                self.spare.push(bucket);
+            }
             self.first = self.first.wrapping_add(BUCKET as u32);
             let is_old_gone = self.first.wrapping_sub(self.young) <= u32::MAX / 2;
             if is_old_gone {

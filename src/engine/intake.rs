@@ -60,13 +60,13 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An empty intake: one table of rows, empty as well, for each shard.
-    pub(super) fn new(shards: Vec<Rows>) -> Self {
+    /// An intake that needs its tables.
+    pub(super) fn new() -> Self {
         Self {
-            shards,
+            shards: Vec::new(),
             fresh: Fresh::default(),
             waiting: Vec::with_capacity(WAITING),
-            waiting_text: String::new(),
+            waiting_text: String::with_capacity(WAITING * 32),
             oldest: Timestamp::MAX,
             newest: Timestamp::MIN,
         }
@@ -150,8 +150,9 @@ impl Intake {
         (self.oldest <= self.newest).then_some((self.oldest, self.newest))
     }
 
-    /// Gives the new ids their numbers in the dictionary and hands the rows out by shard.
-    pub fn settle(mut self, dictionary: &mut Dictionary) -> Vec<Rows> {
+    /// Gives the new ids their numbers in the dictionary and hands the rows out by shard. What is left is empty, and
+    /// its memory can be used again.
+    pub(super) fn settle(&mut self, dictionary: &mut Dictionary) -> &mut [Rows] {
         self.number_patients(dictionary);
         let users = adopt(&self.fresh.users, &mut dictionary.users);
         let patients = adopt(&self.fresh.patients, &mut dictionary.patients);
@@ -166,7 +167,15 @@ impl Intake {
                 row.resource = short_resolved(row.resource, &resources);
             }
         }
-        self.shards
+        self.fresh = Fresh::default();
+        (self.oldest, self.newest) = (Timestamp::MAX, Timestamp::MIN);
+        &mut self.shards
+    }
+
+    /// Takes an empty table of rows in for each shard.
+    pub(super) fn refill(&mut self, tables: impl Iterator<Item = Rows>) {
+        self.shards.clear();
+        self.shards.extend(tables);
     }
 }
 

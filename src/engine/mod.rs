@@ -70,6 +70,8 @@ pub struct Engine {
     rules: Rules,
     context: Context,
     shards: Vec<Shard>,
+    /// Empty; their memory is used again.
+    intakes: Vec<Intake>,
     desk: Desk,
     /// Facts to come; in the order in which they become known while an advance goes on.
     timeline: Vec<Touch>,
@@ -97,6 +99,7 @@ impl Engine {
             rules: Rules::new(policy)?,
             context: Context::new(policy),
             shards: (0..shards.max(1)).map(|_| Shard::new()).collect(),
+            intakes: Vec::new(),
             desk: Desk::default(),
             timeline: Vec::new(),
             late: Vec::new(),
@@ -139,7 +142,9 @@ impl Engine {
 
     /// An empty intake for this engine's shards.
     pub fn intake(&mut self) -> Intake {
-        Intake::new(self.shards.iter_mut().map(|shard| shard.spent.pop().unwrap_or_default()).collect())
+        let mut intake = self.intakes.pop().unwrap_or_else(Intake::new);
+        intake.refill(self.shards.iter_mut().map(|shard| shard.spent.pop().unwrap_or_default()));
+        intake
     }
 
     /// How far event time has come.
@@ -197,14 +202,16 @@ impl Engine {
     }
 
     /// Takes accesses in; they wait for the watermark.
-    pub fn push(&mut self, intake: Intake) {
+    pub fn push(&mut self, mut intake: Intake) {
         if let Some((_, newest)) = intake.bounds() {
             self.newest = self.newest.max(newest);
         }
-        for (shard, rows) in self.shards.iter_mut().zip(intake.settle(&mut self.context.dictionary)) {
-            self.journal.note(&rows);
-            shard.push(rows);
+        let tables = intake.settle(&mut self.context.dictionary);
+        for (shard, rows) in self.shards.iter_mut().zip(tables) {
+            self.journal.note(rows);
+            shard.push(std::mem::take(rows));
         }
+        self.intakes.push(intake);
     }
 
     /// Lives through the time up to `watermark`: no access at or before it is expected any more.
