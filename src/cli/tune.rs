@@ -26,14 +26,17 @@ use crate::replay::pairs;
 
 const EXAMPLE: &str = "\
 Example: what the decisions about a week say of the weights, and what each detector is worth
-  chartsentry tune --labels sample-logs/labels.csv --context sample-logs/context --leave-one-out sample-logs/access.csv
+  chartsentry tune --leave-one-out --labels sample-logs/labels.csv \\
+    --context sample-logs/context sample-logs/access.csv
 
-Labels are a CSV file with the columns user_id, patient_id and kind. \"false positive\" and \"benign explained\" are
-looks that had a reason, \"duplicate\" and \"undetermined\" teach nothing, every other kind is a look without a reason.
-Where no line says of a look that it had a reason, every look that is not listed had one.
+Labels are a CSV file with the columns user_id, patient_id and kind. \"false positive\" and
+\"benign explained\" are looks that had a reason, \"duplicate\" and \"undetermined\" teach
+nothing, every other kind is a look without a reason. Where no line says of a look that it
+had a reason, every look that is not listed had one.
 
-The figures go to standard output as JSON, tables to standard error. Nothing is written but what --out names, and
-that only where the proposal foretells decisions better that it was not fitted on.";
+The figures go to standard output as JSON, tables to standard error. Nothing is written but
+what --out names, and that only where the proposal does better on users that it was not
+fitted on.";
 
 /// Propose weights from decisions, and show what they would change
 #[derive(Args, Clone, Debug)]
@@ -225,17 +228,17 @@ fn change([today, proposed]: [Counts; 2], prior: [f64; 2], comparison: &Comparis
 }
 
 fn advice(lesson: &Lesson) -> String {
-    let [today, proposed] = lesson.held_out;
-    let of =
-        |flagged: Flagged| format!("{} without a reason and {} with one", flagged.without_reason, flagged.with_reason);
-    let outcome = format!("over the threshold {} today; with what all other users teach {}", of(today), of(proposed));
-    if lesson.changes().next().is_none() {
-        "nothing is proposed: the known outcomes do not ask for other weights".to_owned()
+    let verdict = if lesson.changes().next().is_none() {
+        return "nothing is proposed: the known outcomes do not ask for other weights".to_owned();
     } else if lesson.helps() {
-        format!("it does better on users that it was not fitted on: {outcome}")
+        "the proposal does better on users that it was not fitted on"
     } else {
-        format!("keep the weights: they do no better on users that they were not fitted on: {outcome}")
-    }
+        "keep the weights: the proposal does no better on users that it was not fitted on"
+    };
+    let of =
+        |flagged: Flagged| format!("{} without a reason, {} with one", flagged.without_reason, flagged.with_reason);
+    let [today, proposed] = lesson.held_out.map(of);
+    format!("{verdict}\n  over the threshold today:         {today}\n  by what all other users teach:    {proposed}")
 }
 
 fn worths(worths: &[Worth]) -> Table {
