@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::time::Timestamp;
+use crate::model::time::{HOUR, Timestamp};
 
 use super::access::{Access, Rows, Standing};
 use super::dictionary::{NONE, hash_text};
@@ -11,6 +11,12 @@ use super::sieve::Sieve;
 
 /// Rows of one bucket. Buckets leave as a whole.
 const BUCKET: usize = 4096;
+
+/// A row of each user is marked for each such time, as a place to begin.
+const MARK: i64 = 12 * HOUR;
+
+/// Marks that are kept of each user.
+const MARKS: usize = 10;
 
 /// Empty buckets that are kept to be filled again.
 const SPARE: usize = 32;
@@ -31,8 +37,13 @@ pub(super) struct Horizon {
     seen: Sieve,
     /// The first row that the young generation of `seen` holds.
     young: u32,
-    /// A bucket that was let go of, to be used again: its memory is already here.
+    /// Buckets that were let go of, to be used again: their memory is already here.
     spare: Vec<Bucket>,
+    /// For each user the last row of each of the last half days.
+    marks: Vec<VecDeque<(i64, u32)>>,
+    newest: Timestamp,
+    /// Whether a row came after a newer one: then marks may miss it.
+    has_late: bool,
     last_of_patient: Vec<u32>,
     last_of_user: Vec<u32>,
 }
@@ -84,6 +95,7 @@ impl Horizon {
         row.previous_of_patient =
             if row.patient == NONE { NONE } else { replace(&mut self.last_of_patient, row.patient, number) };
         row.previous_of_user = replace(&mut self.last_of_user, row.user, number);
+        self.mark(&row, number);
         if let Some(bucket) = self.buckets.back_mut() {
             bucket.newest = bucket.newest.max(row.at);
             bucket.rows.push(row, event_id);
@@ -139,9 +151,32 @@ impl Horizon {
         self.chain(last, |row| row.previous_of_user)
     }
 
-    /// A user's rows with their numbers, newest first.
-    pub(super) fn rows_of(&self, user: u32) -> impl Iterator<Item = (u32, &Access)> {
-        self.of_user(user).filter_map(|number| self.row(number).map(|row| (number, row)))
+    fn mark(&mut self, row: &Access, number: u32) {
+        self.has_late |= row.at < self.newest;
+        self.newest = self.newest.max(row.at);
+        let user = row.user as usize;
+        if self.marks.len() <= user {
+            self.marks.resize_with(user + 1, VecDeque::new);
+        }
+        let (marks, time) = (&mut self.marks[user], row.at.0.div_euclid(MARK));
+        match marks.back_mut() {
+            Some((last, marked)) if *last == time => *marked = number,
+            _ => marks.push_back((time, number)),
+        }
+        if marks.len() > MARKS {
+            marks.pop_front();
+        }
+    }
+
+    /// A user's rows up to an instant with their numbers, newest first.
+    pub(super) fn rows_until(&self, user: u32, until: Timestamp) -> impl Iterator<Item = (u32, &Access)> {
+        let marks = self.marks.get(user as usize).filter(|_| !self.has_late);
+        let is_before = |mark: &&(i64, u32)| mark.0 <= until.0.div_euclid(MARK);
+        let marked = marks.and_then(|marks| marks.iter().rev().find(is_before)).map(|(_, number)| *number);
+        let last = marked.or_else(|| self.last_of_user.get(user as usize).copied());
+        let numbers = self.chain(last, |row| row.previous_of_user);
+        let rows = numbers.filter_map(|number| self.row(number).map(|row| (number, row)));
+        rows.skip_while(move |(_, row)| row.at > until)
     }
 
     /// Whether a person opened more than `usual` charts on a day that no record explains; the chart of `access`
@@ -169,7 +204,7 @@ impl Horizon {
     }
 
     fn of_day(&self, user: u32, (from, until): (Timestamp, Timestamp)) -> impl Iterator<Item = (u32, &Access)> {
-        let rows = self.rows_of(user).skip_while(move |(_, row)| row.at >= until);
+        let rows = self.rows_until(user, until.minus(1));
         rows.take_while(move |(_, row)| row.at >= from)
     }
 

@@ -17,8 +17,7 @@ impl<'t> Trail<'t> {
     /// The accesses of `user` from `span` before until `span` after `at`, as far as they have come.
     pub(super) fn new(horizon: &'t Horizon, user: u32, at: Timestamp, span: i64) -> Self {
         let (from, until) = (at.minus(span), at.plus(span));
-        let rows = horizon.rows_of(user);
-        let rows = rows.skip_while(|(_, row)| row.at > until).take_while(|(_, row)| row.at >= from);
+        let rows = horizon.rows_until(user, until).take_while(|(_, row)| row.at >= from);
         Self { horizon, rows: rows.collect() }
     }
 
