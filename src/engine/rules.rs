@@ -144,7 +144,6 @@ impl Rules {
         let is_muted = view.mutes.iter().any(|suppression| suppression.detector.is_none());
         let unlisted = view.unlisted().filter(|_| explained.is_none());
         let is_doubtful = view.has_weak_reason;
-        let role = if explained == by_record { role } else { RolePart::None };
         Decision { explained, deeds, role, evidence, unknown, unlisted, is_over, is_doubtful, muted, is_muted }
     }
 

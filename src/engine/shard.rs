@@ -309,10 +309,14 @@ impl Shard {
 
     /// Decides the accesses again that a fact can change.
     fn touch(&mut self, touch: &Touch, world: World<'_>) {
+        let others = match touch.target {
+            Target::Patient(patient) => world.context.ever_same_as(patient),
+            _ => Vec::new(),
+        };
         let places = match touch.target {
             Target::Patient(patient) => {
-                let numbers = world.context.ever_same_as(patient);
-                numbers.iter().filter_map(|number| self.by_patient.get(number)).flatten().copied().collect()
+                let numbers = std::iter::once(&patient).chain(&others);
+                numbers.filter_map(|number| self.by_patient.get(number)).flatten().copied().collect()
             }
             Target::User(user) => self.by_user.get(&user).cloned().unwrap_or_default(),
             Target::Everyone => (0..self.episodes.len() as u32).collect(),
@@ -341,7 +345,7 @@ impl Shard {
         };
         let numbers = match touch.target {
             Target::Patient(patient) => {
-                let numbers = world.context.ever_same_as(patient).into_iter();
+                let numbers = std::iter::once(patient).chain(others);
                 numbers.flat_map(|number| walk(&mut self.horizon.of_patient(number))).collect()
             }
             Target::User(user) => walk(&mut self.horizon.of_user(user)),

@@ -196,36 +196,32 @@ impl Context {
     /// The other numbers of a patient, as merges known by `now` say.
     #[must_use]
     pub fn same_as(&self, patient: u32, now: Timestamp) -> Vec<u32> {
-        if !self.merges.contains_key(&patient) {
-            return Vec::new();
-        }
         let goes_on_as = |one: u32, other: u32| {
             self.chart(one).and_then(|chart| chart.newest(now)).is_some_and(|chart| chart.merged_into == other)
         };
+        self.merged_with(patient, |one, other| goes_on_as(one, other) || goes_on_as(other, one))
+    }
+
+    /// Every other number that was ever merged with that of a patient, directly or not.
+    pub(super) fn ever_same_as(&self, patient: u32) -> Vec<u32> {
+        self.merged_with(patient, |_, _| true)
+    }
+
+    fn merged_with(&self, patient: u32, is_merged: impl Fn(u32, u32) -> bool) -> Vec<u32> {
+        if !self.merges.contains_key(&patient) {
+            return Vec::new();
+        }
         let mut found = vec![patient];
         let mut next = 0;
         while let Some(&one) = found.get(next) {
             for &other in self.merges.get(&one).into_iter().flatten() {
-                if !found.contains(&other) && (goes_on_as(one, other) || goes_on_as(other, one)) {
+                if !found.contains(&other) && is_merged(one, other) {
                     found.push(other);
                 }
             }
             next += 1;
         }
         found.split_off(1)
-    }
-
-    /// Every number that was ever merged with that of a patient, directly or not, and its own.
-    pub(super) fn ever_same_as(&self, patient: u32) -> Vec<u32> {
-        let mut found = vec![patient];
-        let mut next = 0;
-        while let Some(one) = found.get(next) {
-            let others = self.merges.get(one).into_iter().flatten().copied();
-            let new: Vec<u32> = others.filter(|other| !found.contains(other)).collect();
-            found.extend(new);
-            next += 1;
-        }
-        found
     }
 
     /// Whether a staff record names a user; true where no staff records are known at all.

@@ -21,7 +21,7 @@ use crate::engine::{Arrival, Engine};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::conflicts::Conflict;
 use crate::pipeline::{clock, context};
-use crate::replay::summary::Summary;
+use crate::replay::summary::{FeedGap, Summary};
 use crate::source::file::paths;
 
 use feed::{Feed, Part};
@@ -105,8 +105,8 @@ fn attempt(
     given.counters.add(&loaded.counters);
     tell_beyond_horizon(&engine, zone);
     let seconds = (clock::now() - started) as f64 / 1e6;
-    tell_feed_trouble(&engine);
     let summary = results.finish(&engine, &given, seconds)?;
+    tell_feed_trouble(&summary);
     Ok(Ok(summary))
 }
 
@@ -208,17 +208,16 @@ fn tell_conflicts(conflicts: &[Conflict]) {
 }
 
 /// Warns of what the feeds lack, in counts: the ids stand in summary.json.
-fn tell_feed_trouble(engine: &Engine) {
-    let unlisted = engine.unlisted();
-    if !unlisted.users.is_empty() {
-        let people = unlisted.users.len();
+fn tell_feed_trouble(summary: &Summary) {
+    let people = summary.unknown_actor.count;
+    if people > 0 {
         tracing::warn!(people, "no workforce record names them: their accesses are degraded (unknown_actor)");
     }
-    if !unlisted.patients.is_empty() {
-        let charts = unlisted.patients.len();
+    let charts = summary.unknown_patient.count;
+    if charts > 0 {
         tracing::warn!(charts, "no patient record names them: accesses to them are degraded (unknown_patient)");
     }
-    for (from, until) in engine.silences(&engine.tally(), None) {
+    for FeedGap { from, until } in &summary.audit_feed_gap {
         tracing::warn!(%from, %until, "no event at all, longer than ever in the week before (audit_feed_gap)");
     }
 }
