@@ -186,6 +186,8 @@ pub struct Handoff {
     pub ingested_at: Timestamp,
     pub flagged_at: Timestamp,
     pub surfaced_at: Option<Timestamp>,
+    /// How far the log's own time had come: the handoffs' order. No clock of the law.
+    pub emitted_at: Timestamp,
     /// Detectors that contributed, in the order of `contributions`; explanations are left out.
     pub detector_ids: Vec<String>,
     pub policy_hash: String,
@@ -230,6 +232,7 @@ impl Handoff {
             ingested_at: clocks.ingested_at,
             flagged_at: clocks.flagged_at,
             surfaced_at: clocks.surfaced_at,
+            emitted_at: change.emitted_at,
             detector_ids: detector_ids(&incident.contributions),
             policy_hash: run.policy_hash.clone(),
             run_id: run.run_id.clone(),
@@ -381,7 +384,7 @@ mod tests {
         let text = serde_json::to_string(&handoff).unwrap();
         let fields = "handoff_id sequence incident_id kind severity score prior contributions status reason units \
             occurred_start occurred_end recorded_at source_available_at source_available_assumed ingested_at \
-            flagged_at surfaced_at detector_ids policy_hash run_id run_kind clock_fixed detected \
+            flagged_at surfaced_at emitted_at detector_ids policy_hash run_id run_kind clock_fixed detected \
             diligence_question deadlines degraded";
         let mut rest = text.as_str();
         for field in fields.split_whitespace() {

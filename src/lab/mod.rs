@@ -5,5 +5,6 @@ pub mod backtest;
 pub mod evaluate;
 pub mod generate;
 pub mod labels;
+pub mod review;
 pub mod tune;
 pub mod worth;
