@@ -4,6 +4,7 @@
 //! reason to group breaches one way or another, and no prediction: actual penalties can be far
 //! below it.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -45,6 +46,16 @@ impl FromStr for Occurrences {
     fn from_str(text: &str) -> Result<Self, String> {
         let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
         Ok(Self { groups: words.map(group).collect::<Result<_, _>>()? })
+    }
+}
+
+impl Occurrences {
+    /// Counts how often each patient is named.
+    #[must_use]
+    pub fn of_patients<'p>(patients: impl Iterator<Item = &'p str>) -> Self {
+        let mut times: BTreeMap<&str, u64> = BTreeMap::new();
+        patients.for_each(|patient| *times.entry(patient).or_default() += 1);
+        Self { groups: times.into_values().map(|times| Group { times, patients: 1 }).collect() }
     }
 }
 

@@ -31,6 +31,10 @@ pub enum StoreError {
         "the store {path} was written by a newer chartsentry (layout {found}, this one knows {known}): install that version again, or restore a backup"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "the store {path} is held by an older chartsentry, which knows no cases: stop it, and start this version once"
+    )]
+    Older { path: PathBuf },
     #[error("the key of the store {path} is empty: put a passphrase or 64 hexadecimal digits where [store] key points")]
     EmptyKey { path: PathBuf },
     #[error("cannot {what} {path}: {cause}")]
@@ -69,6 +73,9 @@ fn advice(error: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ": make room on its disk; nothing was changed",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            ": another process has been writing to it for too long; nothing was changed, try again"
+        }
         Some(ErrorCode::ReadOnly) => ": allow chartsentry to write the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ": the file is damaged; restore a backup",
         _ => "",

@@ -1,10 +1,10 @@
 //! The embedded store: one SQLite file with the engine's state, the input positions, the incidents,
-//! their handoffs and the outbox of every sink.
+//! their handoffs, the outbox of every sink, and the case register with its ledger.
 //!
 //! [`Store`] belongs to the engine's committer: one [`Store::commit`] is one transaction, so results,
 //! state and positions never disagree after a crash. [`StoreHandle`] is for everybody else in the
-//! process (sinks, the demo's table, health checks): cheap to clone, safe to use from any thread. All
-//! SQL of the crate stands here.
+//! process (sinks, the demo's table, health checks): cheap to clone, safe to use from any thread.
+//! [`Register`] is for people's commands, also beside a running daemon. All SQL of the crate stands here.
 
 mod commit;
 mod error;
@@ -14,6 +14,7 @@ mod outbox;
 mod place;
 mod read;
 mod records;
+mod register;
 mod schema;
 
 pub use commit::Store;
@@ -24,3 +25,4 @@ pub use records::{
     Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry, OutboxItem,
     OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
 };
+pub use register::{EvidenceRow, Found, Pen, Register};

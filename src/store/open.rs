@@ -53,13 +53,7 @@ const LOG_BYTES: i64 = 64 << 20;
 /// Opens the file, creating or migrating it where needed. The caller holds the lock.
 pub(super) fn open(options: &StoreOptions) -> Result<Connection, StoreError> {
     let path = &options.path;
-    let content = place::content(path)?;
-    match (content, &options.key) {
-        (_, Some(key)) if key.0.is_empty() => return Err(StoreError::EmptyKey { path: path.clone() }),
-        (Content::Plain, Some(_)) => return Err(StoreError::NotEncrypted { path: path.clone() }),
-        (Content::Opaque, None) => return Err(StoreError::KeyMissing { path: path.clone() }),
-        _ => {}
-    }
+    let content = check_key(options)?;
     let mut connection = connect(options)?;
     // Until the file has proved to be sound, not even closing it may move the log into it.
     no_checkpoint_on_close(&connection, true)?;
@@ -70,11 +64,35 @@ pub(super) fn open(options: &StoreOptions) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens the file beside the process that holds it, which has prepared the tables.
+pub(super) fn open_beside(options: &StoreOptions) -> Result<Connection, StoreError> {
+    let path = &options.path;
+    let content = check_key(options)?;
+    let connection = connect(options)?;
+    let layout = inspect(&connection, path, content)?;
+    if layout < schema::MIGRATIONS.len() {
+        return Err(StoreError::Older { path: path.clone() });
+    }
+    configure(&connection)?;
+    Ok(connection)
+}
+
 /// A second connection to a store that [`open`] has opened.
 pub(super) fn open_again(options: &StoreOptions) -> Result<Connection, StoreError> {
     let connection = connect(options)?;
     configure(&connection)?;
     Ok(connection)
+}
+
+/// What the file is, when the key fits that.
+fn check_key(StoreOptions { path, key }: &StoreOptions) -> Result<Content, StoreError> {
+    let content = place::content(path)?;
+    match (content, key) {
+        (_, Some(key)) if key.0.is_empty() => Err(StoreError::EmptyKey { path: path.clone() }),
+        (Content::Plain, Some(_)) => Err(StoreError::NotEncrypted { path: path.clone() }),
+        (Content::Opaque, None) => Err(StoreError::KeyMissing { path: path.clone() }),
+        _ => Ok(content),
+    }
 }
 
 fn connect(options: &StoreOptions) -> Result<Connection, StoreError> {

@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x4348_5345;
 
 /// Each step takes a file from layout `n` (its place here) to `n + 1`. A released step never changes.
-pub(super) const MIGRATIONS: &[&str] = &[INCIDENTS_AND_OUTBOX];
+pub(super) const MIGRATIONS: &[&str] = &[INCIDENTS_AND_OUTBOX, REGISTER];
 
 const INCIDENTS_AND_OUTBOX: &str = "
 CREATE TABLE state (
@@ -70,6 +70,58 @@ CREATE TABLE quarantine (
   record    BLOB    NOT NULL,
   PRIMARY KEY (topic, partition, \"offset\")
 ) STRICT;
+";
+
+/// The ledger is only ever appended to; the triggers keep a slip of ours from changing it.
+const REGISTER: &str = "
+CREATE TABLE ledger (
+  sequence INTEGER PRIMARY KEY,
+  body     TEXT NOT NULL,
+  hash     TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER ledger_is_not_changed BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is not changed'); END;
+CREATE TRIGGER ledger_is_not_cut BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is not cut'); END;
+
+CREATE TABLE cases (
+  case_id   TEXT PRIMARY KEY NOT NULL,
+  opened_at INTEGER NOT NULL,
+  json      TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE case_units (
+  user_id        TEXT NOT NULL,
+  patient_id     TEXT NOT NULL,
+  first_event_id TEXT NOT NULL,
+  case_id        TEXT NOT NULL REFERENCES cases (case_id),
+  PRIMARY KEY (user_id, patient_id, first_event_id, case_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX case_units_of_patient ON case_units (patient_id);
+
+CREATE TABLE case_incidents (
+  incident_id TEXT NOT NULL,
+  case_id     TEXT NOT NULL REFERENCES cases (case_id),
+  PRIMARY KEY (incident_id, case_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff (
+  user_id    TEXT PRIMARY KEY NOT NULL,
+  name       TEXT NOT NULL,
+  manager_id TEXT
+) STRICT;
+
+CREATE TABLE evidence (
+  event_id    TEXT    NOT NULL,
+  user_id     TEXT    NOT NULL,
+  patient_id  TEXT    NOT NULL,
+  occurred_at INTEGER NOT NULL,
+  json        TEXT    NOT NULL,
+  PRIMARY KEY (event_id, patient_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
+
+-- 1 when the register has made or widened a case of it
+ALTER TABLE handoffs ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX handoffs_waiting ON handoffs (emitted_at, incident_id, sequence) WHERE taken = 0;
 ";
 
 /// Brings a file from layout `found` to the newest one.

@@ -1,0 +1,188 @@
+//! From events to the case.
+
+use super::change::{Change, Outcome, Proposal};
+use super::clock::{CaseClocks, Version};
+use super::event::Event;
+use super::facts::{Facts, Stated};
+use super::{Case, CaseIncident, CaseUnit, Link, Note, UnitKey};
+use crate::breach::handoff::Handoff;
+use crate::model::incident::{Unit, UnitKind};
+use crate::model::time::Timestamp;
+
+impl Case {
+    /// The case that its first event opens; `None` for any other event.
+    #[must_use]
+    pub fn open(case_id: &str, at: Timestamp, event: &Event) -> Option<Self> {
+        let Event::Opened { facility, is_rehearsal } = event else { return None };
+        Some(Self {
+            case_id: case_id.to_owned(),
+            opened_at: at,
+            is_rehearsal: *is_rehearsal,
+            facility: facility.clone(),
+            incidents: Default::default(),
+            units: Vec::new(),
+            clocks: CaseClocks::default(),
+            assignee: None,
+            first_looked: None,
+            notes: Vec::new(),
+            facts: Facts::default(),
+            decisions: Vec::new(),
+            proposals: Vec::new(),
+            proposals_made: 0,
+            notices: Vec::new(),
+            links: Vec::new(),
+            reminded: Default::default(),
+            changed_at: at,
+        })
+    }
+
+    /// Takes one event in. Whether it was allowed was decided before it was written.
+    pub fn apply(&mut self, at: Timestamp, by: &str, event: &Event) {
+        self.changed_at = self.changed_at.max(at);
+        match event {
+            Event::Opened { .. } => {}
+            Event::HandedOver { handoff, units } => self.take(handoff, units, at),
+            Event::Looked => {
+                self.first_looked.get_or_insert_with(|| (at, by.to_owned()));
+            }
+            Event::Assigned { after, .. } => self.assignee = Some(after.clone()),
+            Event::Noted { text } => self.notes.push(Note { at, by: by.to_owned(), text: text.clone() }),
+            Event::Changed { change } => self.change(change, at, by, None),
+            Event::Proposed { number, change } => {
+                self.proposals_made = self.proposals_made.max(*number);
+                self.proposals.push(Proposal { number: *number, change: change.clone(), by: by.to_owned(), at });
+            }
+            Event::Confirmed { number } => {
+                if let Some(proposal) = self.withdraw(*number) {
+                    self.change(&proposal.change, at, &proposal.by, Some(by));
+                }
+            }
+            Event::Rejected { number, .. } => drop(self.withdraw(*number)),
+            Event::Notified { notice } => self.notices.push(notice.clone()),
+            Event::LinkProposed { case_id, why } => {
+                if !self.links.iter().any(|link| link.case_id == *case_id) {
+                    self.links.push(Link { case_id: case_id.clone(), why: why.clone(), decided: None });
+                }
+            }
+            Event::LinkDecided { case_id, is_same, .. } => {
+                if let Some(link) = self.links.iter_mut().find(|link| link.case_id == *case_id) {
+                    link.decided = Some((by.to_owned(), *is_same));
+                }
+            }
+            Event::Reminded { reminder_id, .. } => {
+                self.reminded.entry(reminder_id.clone()).or_insert(at);
+            }
+        }
+    }
+
+    fn withdraw(&mut self, number: u32) -> Option<Proposal> {
+        let place = self.proposals.iter().position(|proposal| proposal.number == number)?;
+        Some(self.proposals.remove(place))
+    }
+
+    fn change(&mut self, change: &Change, at: Timestamp, by: &str, second: Option<&str>) {
+        let (by, second) = (by.to_owned(), second.map(str::to_owned));
+        match change {
+            Change::Clock { field, after, reason, .. } => {
+                let version = Version { value: *after, set_at: at, by, reason: reason.clone(), second };
+                self.clocks.set(*field, version);
+            }
+            Change::Fact { fact, after, .. } => {
+                self.facts.set(*fact, Stated { value: after.clone(), by, at, second });
+            }
+            Change::Decision { decision } => {
+                let mut decision = decision.clone();
+                decision.second = second;
+                debug_assert!(decision.outcome == Outcome::Breach || decision.second.is_some());
+                self.decisions.push(decision);
+            }
+        }
+    }
+
+    fn take(&mut self, handoff: &Handoff, units: &[UnitKey], at: Timestamp) {
+        self.clocks.take(handoff, at);
+        let newest = self.incidents.get(&handoff.incident_id);
+        if newest.is_none_or(|known| known.run_id != handoff.run_id || known.sequence <= handoff.sequence) {
+            self.incidents.insert(handoff.incident_id.clone(), incident(handoff));
+        }
+        for unit in &handoff.units {
+            if units.iter().any(|key| is_of(key, unit)) {
+                self.take_unit(unit, at);
+            }
+        }
+    }
+
+    fn take_unit(&mut self, unit: &Unit, at: Timestamp) {
+        let Some(known) = self.units.iter_mut().find(|known| known.is_same(unit)) else {
+            self.units.push(CaseUnit::new(unit, at));
+            return;
+        };
+        let before = known.clone();
+        known.occurred_first = known.occurred_first.min(unit.occurred_first);
+        known.occurred_last = known.occurred_last.max(unit.occurred_last);
+        known.access_count = known.access_count.max(unit.access_count);
+        known.printed_or_exported |= unit.printed_or_exported;
+        if unit.unit_kind == UnitKind::Access {
+            known.unit_kind = UnitKind::Access;
+        }
+        for (mine, theirs) in [(&mut known.actions, &unit.actions), (&mut known.resources, &unit.resources)] {
+            mine.extend(theirs.iter().cloned());
+            mine.sort_unstable();
+            mine.dedup();
+        }
+        if *known != before {
+            known.grown_at = at;
+        }
+    }
+}
+
+fn is_of(key: &UnitKey, unit: &Unit) -> bool {
+    key.user_id == unit.user_id && key.patient_id == unit.patient_id && key.first_event_id == unit.first_event_id
+}
+
+impl CaseUnit {
+    fn new(unit: &Unit, at: Timestamp) -> Self {
+        Self {
+            key: UnitKey {
+                user_id: unit.user_id.clone(),
+                patient_id: unit.patient_id.clone(),
+                first_event_id: unit.first_event_id.clone(),
+            },
+            occurred_first: unit.occurred_first,
+            occurred_last: unit.occurred_last,
+            access_count: unit.access_count,
+            actions: unit.actions.clone(),
+            resources: unit.resources.clone(),
+            printed_or_exported: unit.printed_or_exported,
+            unit_kind: unit.unit_kind,
+            added_at: at,
+            grown_at: at,
+        }
+    }
+
+    /// Whether a unit of a handoff is this one: the same person and chart, and the same first access or times that
+    /// meet. Under other weights an episode may start with another access.
+    #[must_use]
+    pub fn is_same(&self, unit: &Unit) -> bool {
+        self.key.user_id == unit.user_id
+            && self.key.patient_id == unit.patient_id
+            && (self.key.first_event_id == unit.first_event_id
+                || (self.occurred_first <= unit.occurred_last && unit.occurred_first <= self.occurred_last))
+    }
+}
+
+fn incident(handoff: &Handoff) -> CaseIncident {
+    CaseIncident {
+        incident_id: handoff.incident_id.clone(),
+        kind: handoff.kind,
+        severity: handoff.severity,
+        score: handoff.score,
+        status: handoff.status,
+        merged_into: handoff.merged_into.clone(),
+        contributions: handoff.contributions.clone(),
+        degraded: handoff.degraded.clone(),
+        policy_hash: handoff.policy_hash.clone(),
+        run_id: handoff.run_id.clone(),
+        sequence: handoff.sequence,
+    }
+}

@@ -1,0 +1,147 @@
+//! From a handoff to the events of cases.
+//!
+//! A handoff belongs to the case that knows its units: the same person and chart at times that meet, whatever the
+//! incident is called. Where no unit is known, the incident's id decides; where that is unknown too, a case is opened.
+//! A unit stays in the case that had it first, so it counts once. What comes a second time, in another order, or from a
+//! run with other weights widens a case, and never moves a clock later.
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
+
+use super::change::Refusal;
+use super::event::Event;
+use super::{Case, CaseIncident, FacilityFacts, UnitKey};
+use crate::breach::handoff::{Handoff, RunKind};
+use crate::model::incident::{Status, Unit};
+use crate::model::time::{Timestamp, Zone};
+
+/// Who stands in the ledger for what the register does by itself.
+pub const REGISTER: &str = "chartsentry";
+
+/// Characters of a case id after its `c`: 130 bits.
+const ID_CHARACTERS: usize = 26;
+
+/// What a handoff does to the register.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Intake {
+    /// Events, each with the id of its case, in the order in which they are to be written.
+    pub events: Vec<(String, Event)>,
+    /// The case that it opens.
+    pub opened: Option<String>,
+}
+
+impl Intake {
+    /// Whether the register knew all of it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
+/// Whether the register may take a handoff at all.
+///
+/// # Errors
+/// For a run whose "now" was given or whose people are invented, unless it is a rehearsal; for a handoff that names no
+/// unit, or a time zone that does not exist.
+pub fn admit(handoff: &Handoff, is_rehearsal: bool) -> Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal(why));
+    let id = &handoff.handoff_id;
+    if handoff.clock_fixed && !is_rehearsal {
+        return refuse(format!(
+            "handoff {id} comes from a run whose \"now\" was given with --as-of, so its clocks are not true: run the \
+             replay without --as-of, or open it with --rehearsal"
+        ));
+    }
+    if handoff.run_kind == RunKind::Demo && !is_rehearsal {
+        return refuse(format!("handoff {id} comes from the demo: open it with --rehearsal"));
+    }
+    if handoff.units.is_empty() || handoff.units.iter().any(|unit| unit.first_event_id.is_empty()) {
+        return refuse(format!("handoff {id} names no unit (person, patient and first event) to open a case for"));
+    }
+    match Zone::named(&handoff.detected.timezone) {
+        Ok(_) => Ok(()),
+        Err(why) => refuse(format!("handoff {id}: {why}")),
+    }
+}
+
+/// What `handoff` does to the cases that share a unit's person and patient, or the incident, with it.
+#[must_use]
+pub fn take(handoff: &Handoff, known: &[Case], facility: &FacilityFacts, is_rehearsal: bool, at: Timestamp) -> Intake {
+    let mut cases: Vec<&Case> = known.iter().filter(|case| case.is_rehearsal == is_rehearsal).collect();
+    cases.sort_by(|a, b| (a.opened_at, &a.case_id).cmp(&(b.opened_at, &b.case_id)));
+    let owner = |unit: &Unit| cases.iter().position(|case| case.units.iter().any(|known| known.is_same(unit)));
+    let owners: Vec<Option<usize>> = handoff.units.iter().map(owner).collect();
+    let by_unit = owners.iter().flatten().min().copied();
+    let by_id = || cases.iter().position(|case| case.incidents.contains_key(&handoff.incident_id));
+    let home = by_unit.or_else(by_id);
+
+    let mut intake = Intake::default();
+    let Some(home) = home else {
+        let case_id = case_id(&handoff.units, is_rehearsal);
+        let opened = Event::Opened { facility: facility.clone(), is_rehearsal };
+        intake.events.push((case_id.clone(), opened));
+        intake.events.push((case_id.clone(), handed_over(handoff, handoff.units.iter().map(key).collect())));
+        intake.opened = Some(case_id);
+        return intake;
+    };
+    for (place, case) in cases.iter().enumerate() {
+        let is_its = |(_, owner): &(&Unit, &Option<usize>)| owner.unwrap_or(home) == place;
+        let units: Vec<UnitKey> =
+            handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| key(unit)).collect();
+        if units.is_empty() && place != home {
+            continue;
+        }
+        let event = handed_over(handoff, units);
+        if says_something(case, &event, at) {
+            intake.events.push((case.case_id.clone(), event));
+        }
+    }
+    intake
+}
+
+fn handed_over(handoff: &Handoff, units: Vec<UnitKey>) -> Event {
+    Event::HandedOver { handoff: Box::new(handoff.clone()), units }
+}
+
+fn key(unit: &Unit) -> UnitKey {
+    UnitKey {
+        user_id: unit.user_id.clone(),
+        patient_id: unit.patient_id.clone(),
+        first_event_id: unit.first_event_id.clone(),
+    }
+}
+
+/// Whether an event would change more of a case than which run told it. Another run begins with incidents that are
+/// provisional; that is no news about one that stands.
+fn says_something(case: &Case, event: &Event, at: Timestamp) -> bool {
+    let mut after = case.clone();
+    after.apply(at, REGISTER, event);
+    after.changed_at = case.changed_at;
+    for (id, incident) in &mut after.incidents {
+        if let Some(before) = case.incidents.get(id) {
+            forget_run(incident, before);
+        }
+    }
+    after != *case
+}
+
+fn forget_run(incident: &mut CaseIncident, before: &CaseIncident) {
+    if incident.run_id != before.run_id && incident.status == Status::Provisional && before.status == Status::Open {
+        incident.status = Status::Open;
+    }
+    incident.run_id.clone_from(&before.run_id);
+    incident.policy_hash.clone_from(&before.policy_hash);
+    incident.sequence = before.sequence;
+}
+
+/// `c` and 26 lower-case base-32 characters of a hash of the earliest unit; the same in every register.
+fn case_id(units: &[Unit], is_rehearsal: bool) -> String {
+    let first = units.iter().map(|unit| (unit.occurred_first, key(unit))).min().map(|(_, key)| key);
+    let text = first.map_or_else(String::new, |key| {
+        format!("{}\n{}\n{}\n{is_rehearsal}", key.user_id, key.patient_id, key.first_event_id)
+    });
+    let mut id = BASE32_NOPAD.encode(&Sha256::digest(text)).to_ascii_lowercase();
+    id.truncate(ID_CHARACTERS);
+    id.insert(0, 'c');
+    id
+}
