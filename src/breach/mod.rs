@@ -8,6 +8,7 @@
 pub mod calendar;
 pub mod case;
 pub mod clocks;
+pub mod drafts;
 pub mod exclusions;
 pub mod exposure;
 pub mod factors;

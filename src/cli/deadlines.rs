@@ -55,7 +55,22 @@ pub enum Spoken {
     Local(DateTime),
 }
 
-fn parse_spoken(text: &str) -> Result<Spoken, String> {
+impl Spoken {
+    /// The instant meant at a facility in `zone`.
+    #[must_use]
+    pub fn at(self, zone: &Zone) -> Timestamp {
+        match self {
+            Self::Instant(at) => at,
+            Self::Local(local) => zone.resolve(local).0,
+        }
+    }
+}
+
+/// Reads a moment as a person writes it.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_spoken(text: &str) -> Result<Spoken, String> {
     let text = text.trim();
     let complaint = || {
         "not a moment: expected RFC 3339, such as 2026-09-19T14:30:00-07:00, or local time at the facility, such as \
@@ -72,7 +87,11 @@ fn parse_spoken(text: &str) -> Result<Spoken, String> {
     text.parse().map(Spoken::Local).map_err(|_| complaint())
 }
 
-fn parse_date(text: &str) -> Result<Date, String> {
+/// Reads a date.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_date(text: &str) -> Result<Date, String> {
     let date = if text.len() == "2026-03-10".len() { text.parse().ok() } else { None };
     date.ok_or_else(|| "not a date: expected YYYY-MM-DD, such as 2026-03-10".to_owned())
 }

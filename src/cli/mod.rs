@@ -2,6 +2,7 @@
 //! standard output or files.
 
 pub mod backtest;
+pub mod cases;
 pub mod check;
 pub mod deadlines;
 pub mod demo;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod style;
 mod trial;
 pub mod tune;
+pub mod verify;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -67,6 +69,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
+    Cases(cases::CasesArgs),
+    Verify(verify::VerifyArgs),
 }
 
 impl Command {
@@ -87,6 +91,8 @@ impl Command {
             Self::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Backtest(args) => backtest::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Cases(args) => cases::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Verify(args) => verify::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Tune(args) => tune::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Inspect(args) => {
                 let zone = Config::shipped().facility.zone().map_err(anyhow::Error::msg)?;

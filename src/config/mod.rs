@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
 pub use secret::{Keeper, Secret, SecretRef};
-pub use shell::{ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, StoreSettings};
+pub use shell::{ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, RegisterSettings, StoreSettings};
 pub use sinks::{Format, Identifiers, SinkSettings, Target};
 
 use crate::engine::settings::Policy;
@@ -35,6 +35,7 @@ pub struct Config {
     pub policy: Policy,
     pub kafka: KafkaSettings,
     pub store: StoreSettings,
+    pub register: RegisterSettings,
     pub http: HttpSettings,
     pub cluster: ClusterSettings,
     pub sinks: Vec<SinkSettings>,
@@ -79,6 +80,7 @@ impl Config {
             facility,
             kafka: shell::kafka(root.child("kafka")),
             store: shell::store(root.child("store")),
+            register: shell::register(root.child("register")),
             http: shell::http(root.child("http")),
             cluster: shell::cluster(root.child("cluster")),
             sinks: sinks::read(&mut root),
@@ -153,6 +155,11 @@ impl Config {
                 "http.listen {} can be reached from other machines: metrics and health need no log-in",
                 self.http.listen
             ));
+        }
+        if self.register.escalate_to.len() == 1 {
+            warnings.push(
+                "register.escalate_to names one person: two are needed where a deadline passes unreviewed".to_owned(),
+            );
         }
         for sink in &self.sinks {
             if sink.patient_identifiers == Identifiers::Plain {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::raw::Value;
 use super::secret::SecretRef;
 use super::section::{Section, parsed};
+use crate::model::span::Span;
 use crate::model::time::Zone;
 
 /// The zone of a facility that names none.
@@ -67,6 +68,15 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Encrypts the file at rest.
     pub key: Option<SecretRef>,
+}
+
+/// `[register]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegisterSettings {
+    /// A case that nobody has opened for so long needs attention.
+    pub unopened_after: Span,
+    /// The people to whom escalations are addressed, by name or function.
+    pub escalate_to: Vec<String>,
 }
 
 /// `[http]`
@@ -215,6 +225,15 @@ pub(super) fn store(mut section: Section<'_>) -> StoreSettings {
             .text("path", "the path of the store's file")
             .map_or_else(|| "state/chartsentry.db".into(), PathBuf::from),
         key: section.secret("key"),
+    };
+    section.finish();
+    settings
+}
+
+pub(super) fn register(mut section: Section<'_>) -> RegisterSettings {
+    let settings = RegisterSettings {
+        unopened_after: section.span("unopened_after", Span::hours(24), Span::minutes(1)),
+        escalate_to: section.texts("escalate_to", "names or functions of people", |_| true).unwrap_or_default(),
     };
     section.finish();
     settings

@@ -10,5 +10,6 @@ pub mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod daemon;
+pub mod register;
 pub mod replay;
 pub mod take;

@@ -219,7 +219,7 @@ fn write_outbox(transaction: &Transaction<'_>, items: &[OutboxItem]) -> rusqlite
     Ok(added)
 }
 
-fn write_quarantine(transaction: &Transaction<'_>, records: &[QuarantineRecord]) -> rusqlite::Result<usize> {
+pub(super) fn write_quarantine(transaction: &Transaction<'_>, records: &[QuarantineRecord]) -> rusqlite::Result<usize> {
     let mut put = transaction.prepare_cached(
         "INSERT INTO quarantine (topic, partition, \"offset\", reason, sentence, record)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (topic, partition, \"offset\") DO NOTHING",

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::commit::write_quarantine;
 use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::place;
+use super::records::QuarantineRecord;
 use crate::breach::case::event::Event;
 use crate::breach::case::staff::{Member, Staff};
 use crate::breach::case::Case;
@@ -357,6 +359,14 @@ impl Pen<'_> {
             mark.execute([id]).map_err(&wrap)?;
         }
         Ok(())
+    }
+
+    /// Keeps what could not be used, with the reason.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_refused(&mut self, records: &[QuarantineRecord]) -> Result<usize, StoreError> {
+        write_quarantine(&self.transaction, records).map_err(StoreError::sql(WRITE))
     }
 
     fn finish(self) -> Result<(), StoreError> {

@@ -131,14 +131,17 @@ impl Asked<'_> {
 
     /// Whether this is the person who proposed something.
     fn is_proposer(&self, proposal: &Proposal) -> bool {
-        match (self.staff.person(self.by), self.staff.person(&proposal.by)) {
+        // Outsiders are kept with who they are in brackets.
+        let proposer = proposal.by.split(" (").next().unwrap_or_default();
+        match (self.staff.person(self.by), self.staff.person(proposer)) {
             (Person::Member(one), Person::Member(other)) => one == other,
-            _ => is_same_name(self.by, &proposal.by),
+            _ => is_same_name(self.by, proposer),
         }
     }
 
     /// The name that is kept: with who an outsider is.
-    fn signature(&self) -> String {
+    #[must_use]
+    pub fn signature(&self) -> String {
         let by = self.by.trim();
         self.outsider.map_or_else(|| by.to_owned(), |who| format!("{by} ({})", who.trim()))
     }

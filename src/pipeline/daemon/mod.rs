@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{connection, hostname, producer_properties, sinks as sink_settings, store as store_options};
+pub use settings::{connection, facility, hostname, producer_properties, sinks as sink_settings, store as store_options};
 pub use status::{Phase, Status};
 
 use crate::breach::handoff::{RunIdentity, RunKind};

@@ -66,7 +66,10 @@ pub fn store(config: &Config, secrets: &Secrets) -> StoreOptions {
 }
 
 /// What the clocks need to know about the facility.
-pub(super) fn facility(config: &Config) -> Result<Facility> {
+///
+/// # Errors
+/// When the time zone is not in the built-in database.
+pub fn facility(config: &Config) -> Result<Facility> {
     Ok(Facility {
         zone: config.facility.zone().map_err(anyhow::Error::msg)?,
         california: config.facility.licensed_in_california,

@@ -13,8 +13,9 @@ pub use self::attention::{Alarm, Attention};
 pub use self::duty::Duty;
 use super::change::{Decision, Outcome};
 use super::clock::{ClockField, Imputed};
+use super::event::Recipient;
 use super::facts::Fact;
-use super::{Case, CaseUnit};
+use super::{Case, CaseUnit, UnitKey};
 use crate::breach::clocks::{self, Deadlines, Known};
 use crate::breach::exclusions::Regime;
 use crate::breach::exposure::{self, Exposure, Occurrences};
@@ -181,6 +182,19 @@ pub fn decision<'c>(case: &'c Case, regime: Regime, unit: &CaseUnit) -> Option<&
 
 fn is_excluded(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
     decision(case, regime, unit).is_some_and(|found| found.outcome != Outcome::Breach)
+}
+
+/// The units that something sent to `to` is about: those that are not excluded under a regime that asks for it.
+#[must_use]
+pub fn reportable(case: &Case, to: Recipient) -> Vec<UnitKey> {
+    let regimes: &[Regime] = match to {
+        Recipient::Cdph => &[Regime::California],
+        Recipient::Patient => &[Regime::California, Regime::Hipaa],
+        Recipient::Hhs | Recipient::Media => &[Regime::Hipaa],
+        Recipient::Residents | Recipient::AttorneyGeneral => &[Regime::CivilCode],
+    };
+    let is_one = |unit: &&CaseUnit| regimes.iter().any(|regime| !is_excluded(case, *regime, unit));
+    case.units.iter().filter(is_one).map(|unit| unit.key.clone()).collect()
 }
 
 fn regime_outlook(case: &Case, regime: Regime, deadlines: &Deadlines, today: Date) -> RegimeOutlook {

@@ -1,0 +1,53 @@
+//! `cases export`: deadlines for a calendar, the year's log for HHS, lines for the accounting of disclosures.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{ArgGroup, Args};
+
+use super::Desk;
+use crate::breach::case::Case;
+use crate::breach::case::outlook::Outlook;
+use crate::breach::drafts::{accounting, hhs_log, ics};
+use crate::pipeline::clock;
+
+/// Export deadlines (iCalendar), the under-500 log for HHS (CSV) or accounting lines (CSV)
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true).args(["ics", "hhs_log", "accounting"]))]
+#[command(after_help = "\
+Example: chartsentry cases export --ics --out deadlines.ics
+         chartsentry cases export --hhs-log 2026 --out hhs-2026.csv")]
+pub(super) struct ExportArgs {
+    /// The deadlines of open cases as a calendar; no patient or staff ids
+    #[arg(long)]
+    ics: bool,
+    /// Breaches of fewer than 500 people that were discovered in this year, for HHS (45 CFR 164.408(c))
+    #[arg(long, value_name = "YEAR")]
+    hhs_log: Option<i16>,
+    /// Lines for the accounting of disclosures (45 CFR 164.528): confirmed disclosures only
+    #[arg(long)]
+    accounting: bool,
+    /// Where to write; without it, standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(desk: &Desk, args: &ExportArgs) -> Result<()> {
+    let now = clock::now();
+    let cases = desk.office.register.cases()?;
+    let shown: Vec<(&Case, Outlook)> = cases.iter().map(|case| (case, desk.office.outlook(case, now))).collect();
+    let text = match args.hhs_log {
+        Some(year) => hhs_log::csv(&shown, year)?,
+        None if args.ics => ics::calendar(&shown, now),
+        None => accounting::csv(&shown)?,
+    };
+    match &args.out {
+        Some(path) => {
+            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            writeln!(io::stderr(), "written: {}", path.display())?;
+        }
+        None => io::stdout().lock().write_all(text.as_bytes())?,
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! `chartsentry cases`: the register of cases, for the people who decide.
+
+mod change;
+mod export;
+mod list;
+mod open;
+mod remind;
+mod render;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::cli::deadlines::Spoken;
+use crate::config::{Config, Keeper, Secrets};
+use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::clock;
+use crate::pipeline::register::Office;
+
+const EXAMPLE: &str = "\
+Example: a case for each incident that a replay handed over, then what needs attention, then one of them
+  chartsentry cases open --context sample-logs/context --rehearsal result/handoffs.ndjson
+  chartsentry cases list
+  chartsentry cases show c4qk --by \"Ada Berg\"
+
+The register stands in the store of --config (without it: state/chartsentry.db) and may be used beside a
+running daemon. Whoever changes a case gives a name or user id with --by; it goes to the ledger. Counts,
+dates and proposals of this program are no legal advice.";
+
+/// The register of cases: open, read, decide, report
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLE, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct CasesArgs {
+    /// Configuration with the store and the facility; without it the shipped settings hold
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Open(open::OpenArgs),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Assign(change::AssignArgs),
+    Note(change::NoteArgs),
+    Set(change::SetArgs),
+    Decide(change::DecideArgs),
+    Report(change::ReportArgs),
+    Export(export::ExportArgs),
+    Remind(remind::RemindArgs),
+}
+
+/// Who does something, as it is typed.
+#[derive(Args, Clone, Debug)]
+struct ByArgs {
+    /// Name or user id of the person who does this; goes to the ledger
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Who that is, for somebody whom the workforce data does not know, such as "outside counsel"
+    #[arg(long, value_name = "WHO")]
+    outsider: Option<String>,
+}
+
+/// What every subcommand needs.
+struct Desk {
+    office: Office,
+    zone: Zone,
+}
+
+impl Desk {
+    fn open(path: Option<&Path>, creates: bool) -> Result<Self> {
+        let (config, secrets) = settings(path)?;
+        let office = Office::open(&config, &secrets, creates)?;
+        let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
+        Ok(Self { office, zone })
+    }
+
+    /// The instant for which something is shown.
+    fn moment(&self, as_of: Option<Spoken>) -> Timestamp {
+        as_of.map_or_else(clock::now, |spoken| spoken.at(&self.zone))
+    }
+}
+
+/// The configuration with its secrets.
+pub(super) fn settings(path: Option<&Path>) -> Result<(Config, Secrets)> {
+    let config = super::config(path)?;
+    let name = path.map_or_else(String::new, |path| path.display().to_string());
+    let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
+    let secrets = config.resolve(&name, &keeper)?;
+    Ok((config, secrets))
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// What was refused and why, or what could not be read or written.
+pub fn run(args: &CasesArgs) -> Result<()> {
+    let creates = matches!(args.command, Command::Open(_));
+    let mut desk = Desk::open(args.config.as_deref(), creates)?;
+    match &args.command {
+        Command::Open(args) => open::run(&mut desk, args),
+        Command::List(args) => list::run(&desk, args),
+        Command::Show(args) => show::run(&mut desk, args),
+        Command::Assign(args) => change::assign(&mut desk, args),
+        Command::Note(args) => change::note(&mut desk, args),
+        Command::Set(args) => change::set(&mut desk, args),
+        Command::Decide(args) => change::decide(&mut desk, args),
+        Command::Report(args) => change::report(&mut desk, args),
+        Command::Export(args) => export::run(&desk, args),
+        Command::Remind(args) => remind::run(&mut desk, args),
+    }
+}

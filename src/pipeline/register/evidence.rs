@@ -1,0 +1,74 @@
+//! The rows behind the units: every access of a person to a chart in the time of a case, as the log has it.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use crate::breach::case::Case;
+use crate::decode::{DecodeSink, Decoder, Expect};
+use crate::model::access::AccessEvent;
+use crate::model::context::ContextUpdate;
+use crate::model::reject::Reject;
+use crate::model::time::{Timestamp, Zone};
+use crate::pipeline::columnar;
+use crate::source::file::{BlockReader, Piece, Sizes, paths};
+use crate::store::EvidenceRow;
+
+/// First and last instants of the units of each person and chart.
+type Wanted = HashMap<(String, String), Vec<(Timestamp, Timestamp)>>;
+
+/// Collects the rows of the units of some cases.
+struct Rows {
+    wanted: Wanted,
+    found: Vec<EvidenceRow>,
+}
+
+impl DecodeSink for Rows {
+    fn access(&mut self, event: &AccessEvent<'_>, _: u64) {
+        let Some(patient_id) = event.patient_id.as_deref() else { return };
+        // Most accesses are of no case: look at the pair first.
+        let key = (event.user_id.to_string(), patient_id.to_owned());
+        let Some(times) = self.wanted.get(&key) else { return };
+        let is_inside = |(first, last): &(Timestamp, Timestamp)| (*first..=*last).contains(&event.occurred_at);
+        if !times.iter().any(is_inside) {
+            return;
+        }
+        let (user_id, patient_id) = key;
+        self.found.push(EvidenceRow {
+            event_id: event.event_id.to_string(),
+            user_id,
+            patient_id,
+            occurred_at: event.occurred_at,
+            json: serde_json::to_string(event).unwrap_or_default(),
+        });
+    }
+
+    fn context(&mut self, _: ContextUpdate, _: u64) {}
+
+    fn reject(&mut self, _: Reject) {}
+}
+
+/// Reads logs (files or globs in any accepted format) for the rows behind the units of `cases`.
+///
+/// # Errors
+/// When a log cannot be read.
+pub fn collect(cases: &[Case], logs: &[String], zone: &Zone) -> Result<Vec<EvidenceRow>> {
+    let mut wanted = Wanted::new();
+    for unit in cases.iter().flat_map(|case| &case.units) {
+        let key = (unit.key.user_id.clone(), unit.key.patient_id.clone());
+        wanted.entry(key).or_default().push((unit.occurred_first, unit.occurred_last));
+    }
+    let mut rows = Rows { wanted, found: Vec::new() };
+    let mut decoder = Decoder::new(zone.clone());
+    for piece in BlockReader::new(paths(logs, Expect::Accesses)?, Expect::Accesses, Sizes::default()) {
+        match piece? {
+            Piece::Block(block) => decoder.chunk(&block.chunk(), &mut rows),
+            Piece::Reject(reject, layout) => decoder.source_reject(reject, layout.format, &mut rows),
+            Piece::Columnar { path, file, .. } => {
+                columnar::read(&path, &file, Expect::Accesses, zone, &mut decoder, &mut rows)?;
+            }
+        }
+    }
+    rows.found.sort_by(|a, b| (a.occurred_at, &a.event_id).cmp(&(b.occurred_at, &b.event_id)));
+    Ok(rows.found)
+}
