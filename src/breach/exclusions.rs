@@ -193,7 +193,7 @@ fn reach(code: Code, ground: &Ground<'_>) -> (Reach, String) {
             format!("the words cover a paper record, e-mail or fax only; this was in: {medium}"),
         ),
         Code::A => person("same facility or health care system on that day (79901(k)), inadvertent, not used further"),
-        Code::B if !has("disclosure") => not_disclosed("sent outside the facility or system", &kinds),
+        Code::B if !has("disclosure") => not_disclosed("record sent outside the facility or system", &kinds),
         Code::B => person("sent to another covered entity, misdirected while coordinating care"),
         Code::C if !has("disclosure") => not_disclosed("disclosure", &kinds),
         Code::C => person("good-faith belief, with its grounds, that the recipient could not have kept it"),
@@ -222,7 +222,7 @@ fn reach(code: Code, ground: &Ground<'_>) -> (Reach, String) {
              case names a personal tie or a chart opened for itself, which speaks against \"unintentional\"",
         ),
         Code::I => person("unintentional, by workforce, in good faith and within the scope of authority, not used further"),
-        Code::II if !has("disclosure") => not_disclosed("inadvertent disclosure between two authorized persons", &kinds),
+        Code::II if !has("disclosure") => not_disclosed("disclosure, from one authorized person to another", &kinds),
         Code::II => person("both persons authorized at the same entity, associate or arrangement; not used further"),
         Code::III if !has("disclosure") => not_disclosed("disclosure", &kinds),
         Code::III => person("good-faith belief that the recipient could not reasonably have retained it"),
@@ -238,7 +238,7 @@ fn person(states: &str) -> (Reach, String) {
 }
 
 fn not_disclosed(words: &str, kinds: &str) -> (Reach, String) {
-    (Reach::Impossible, format!("the words speak of a {words} only; this was: {kinds} (unclear in law, safe reading)"))
+    (Reach::Impossible, format!("the words speak of a {words}; this was: {kinds} (unclear in law, safe reading)"))
 }
 
 #[cfg(test)]

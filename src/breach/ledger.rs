@@ -133,3 +133,76 @@ impl Verifier {
         &self.cases
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breach::case::change::Change;
+    use crate::breach::case::facts::Fact;
+    use crate::breach::case::intake::{REGISTER, take};
+    use crate::breach::case::testing::{apply, at, facility, handoff, unit};
+
+    const NOW: &str = "2026-09-22T16:00:00Z";
+
+    /// A ledger of one case, and the case as the register made it.
+    fn ledger() -> (Vec<Kept>, Case) {
+        let units = vec![unit("U1", "P1", "2026-09-18T20:00:00Z", "2026-09-18T20:10:00Z")];
+        let intake = take(&handoff("i1", 1, units, NOW), &[], &facility(), false, at(NOW));
+        let case_id = intake.opened.unwrap();
+        let mut events: Vec<Event> = intake.events.into_iter().map(|(_, event)| event).collect();
+        let change = Change::Fact { fact: Fact::Part2, before: None, after: "no".to_owned(), reason: None };
+        events.extend([
+            Event::Changed { change },
+            Event::Noted { text: "seen".to_owned() },
+            Event::Assigned { before: None, after: "Ada Berg".to_owned() },
+        ]);
+        let (mut kept, mut cases) = (Vec::<Kept>::new(), Vec::new());
+        for event in events {
+            apply(&mut cases, &case_id, &event, REGISTER, NOW);
+            let previous = kept.last().map_or_else(|| GENESIS.to_owned(), |last| last.hash.clone());
+            let sequence = kept.len() as u64 + 1;
+            let entry = Entry { sequence, at: at(NOW), by: REGISTER.to_owned(), case_id: case_id.clone(), event, previous };
+            kept.push(entry.keep().unwrap());
+        }
+        (kept, cases.remove(0))
+    }
+
+    fn first_broken(ledger: &[Kept]) -> Option<Broken> {
+        let mut verifier = Verifier::default();
+        ledger.iter().find_map(|kept| verifier.take(kept).err())
+    }
+
+    #[test]
+    fn a_ledger_makes_its_cases_anew() {
+        let (ledger, case) = ledger();
+        let mut verifier = Verifier::default();
+        ledger.iter().for_each(|kept| verifier.take(kept).unwrap());
+        assert_eq!(verifier.cases()[&case.case_id], case);
+        assert_eq!(verifier.head().unwrap().sequence, 5);
+        let json = serde_json::to_string(&case).unwrap();
+        assert_eq!(serde_json::from_str::<Case>(&json).unwrap(), case, "what the register keeps reads back");
+    }
+
+    #[test]
+    fn each_way_of_tampering_is_found_where_it_begins() {
+        let (whole, _) = ledger();
+        for byte in 0..whole[2].body.len() {
+            let mut ledger = whole.clone();
+            let mut body = ledger[2].body.clone().into_bytes();
+            body[byte] ^= 1;
+            ledger[2].body = String::from_utf8_lossy(&body).into_owned();
+            assert_eq!(first_broken(&ledger).unwrap().sequence, 3, "byte {byte}");
+        }
+        let mut rehashed = whole.clone();
+        rehashed[2].body = rehashed[2].body.replace("\"no\"", "\"yes\"");
+        rehashed[2].hash = hash_of(&rehashed[2].body);
+        assert_eq!(first_broken(&rehashed).unwrap().sequence, 4, "the next one names another hash");
+        let mut cut = whole.clone();
+        cut.remove(2);
+        assert_eq!(first_broken(&cut).unwrap().sequence, 3);
+        let mut doubled = whole.clone();
+        doubled.insert(2, whole[1].clone());
+        assert_eq!(first_broken(&doubled).unwrap().sequence, 3);
+        assert_eq!(first_broken(&whole[..3]), None, "the end can be cut: that is what checkpoints are for");
+    }
+}

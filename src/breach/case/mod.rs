@@ -1,6 +1,6 @@
 //! A case: what the register knows about one suspected breach, from the first handoff to the last notice.
 //!
-//! A case is the sum of its [`Event`]s and nothing else. Whoever wants to change it makes an event ([`intake`] from
+//! A case is the sum of its [`Event`](event::Event)s and nothing else. Whoever wants to change it makes an event ([`intake`] from
 //! handoffs, [`change`] from what people ask for), the event is written to the ledger, and [`Case::apply`] takes it in.
 //! So the ledger can be read again at any time, and must give the same case.
 //!
@@ -18,6 +18,8 @@ pub mod staff;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use self::change::{Decision, Proposal};
 use self::clock::CaseClocks;
-use self::event::{Event, Notice};
+use self::event::Notice;
 use self::facts::Facts;
 use super::calendar;
 use super::clocks::Regimes;
@@ -221,18 +223,6 @@ impl Case {
         let first = self.units.iter().map(|unit| unit.occurred_first).min()?;
         let last = self.units.iter().map(|unit| unit.occurred_last).max()?;
         Some((first, last))
-    }
-
-    /// The case that `events` make; `None` without events or where the first one opens nothing.
-    #[must_use]
-    pub fn of<'e>(events: impl IntoIterator<Item = (&'e str, Timestamp, &'e str, &'e Event)>) -> Option<Self> {
-        let mut events = events.into_iter();
-        let (case_id, at, _, first) = events.next()?;
-        let mut case = Self::open(case_id, at, first)?;
-        for (_, at, by, event) in events {
-            case.apply(at, by, event);
-        }
-        Some(case)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::pipeline::register::{Bringing, Taken, evidence, handoffs, people};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example: the handoffs of a replay, with the workforce for conflicts of interest and the log for evidence rows
-  chartsentry cases open --context context --log access.csv result/handoffs.ndjson
+  chartsentry cases open --context context --evidence access.csv result/handoffs.ndjson
 
 The same handoffs again open no second case and move no clock later.")]
 pub(super) struct OpenArgs {
@@ -29,7 +29,7 @@ pub(super) struct OpenArgs {
     context: Option<PathBuf>,
     /// Access logs for the rows behind each case: files or globs
     #[arg(long, value_name = "LOG")]
-    log: Vec<String>,
+    evidence: Vec<String>,
     /// Name or user id of the person who does this; without it the register stands in the ledger
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -71,12 +71,12 @@ pub(super) fn run(desk: &mut Desk, args: &OpenArgs) -> Result<()> {
 
 /// Keeps the rows behind the cases that were opened or widened.
 fn keep_evidence(desk: &mut Desk, args: &OpenArgs, taken: &Taken) -> Result<Option<usize>> {
-    if args.log.is_empty() {
+    if args.evidence.is_empty() {
         return Ok(None);
     }
     let ids = taken.opened.iter().chain(&taken.widened);
     let cases: Vec<Case> = ids.map(|id| desk.office.case(id)).collect::<Result<_>>()?;
-    let rows = evidence::collect(&cases, &args.log, &desk.zone)?;
+    let rows = evidence::collect(&cases, &args.evidence, &desk.zone)?;
     Ok(Some(desk.office.register.write(|pen| pen.put_evidence(&rows))?))
 }
 

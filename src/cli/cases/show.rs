@@ -142,7 +142,8 @@ impl<'p> Page<'p> {
     fn units(&mut self) {
         let case = self.case;
         let (users, patients) = (case.actors().len(), case.patients().len());
-        self.heading(&format!("Units: {} ({users} people, {patients} patients)", case.units.len()));
+        let (users, patients) = (counted(users, "person", "people"), counted(patients, "patient", "patients"));
+        self.heading(&format!("Units: {} ({users}, {patients})", case.units.len()));
         self.line("  person        patient       first access      last access       accesses  actions; parts of the chart");
         for unit in case.units.iter().take(LISTED) {
             let line = self.unit(unit);
@@ -244,6 +245,10 @@ impl<'p> Page<'p> {
                 format!(" ({undecided} undecided, {breaches} breaches, {excluded} excluded)")
             }
         };
+        if one.regime == Regime::Part2 {
+            self.line(&format!("  {}: {}", one.regime.title(), one.note.as_deref().unwrap_or_default()));
+            return;
+        }
         self.line(&format!("  {}: {}{decided}", one.regime.title(), one.state.words()));
         for duty in &one.duties {
             let when = match duty.done_on {
@@ -332,6 +337,10 @@ impl<'p> Page<'p> {
             }
         }
     }
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 fn decided(decision: &Decision) -> String {
