@@ -3,8 +3,16 @@
 //! Drafts only. What is not on record says "unknown so far" and why; a person completes, signs and sends.
 
 pub mod accounting;
+pub mod case_file;
+pub mod cdph;
+pub mod hhs;
 pub mod hhs_log;
 pub mod ics;
+pub mod names;
+pub mod notice;
+pub mod paper;
+pub mod subject;
+mod timeline;
 
 use anyhow::Result;
 

@@ -4,6 +4,7 @@ mod change;
 mod export;
 mod list;
 mod open;
+mod packet;
 mod remind;
 mod render;
 mod show;
@@ -50,6 +51,7 @@ enum Command {
     Set(change::SetArgs),
     Decide(change::DecideArgs),
     Report(change::ReportArgs),
+    Packet(packet::PacketArgs),
     Export(export::ExportArgs),
     Remind(remind::RemindArgs),
 }
@@ -67,6 +69,8 @@ struct ByArgs {
 
 /// What every subcommand needs.
 struct Desk {
+    /// The facility's name, where one is configured.
+    facility: Option<String>,
     office: Office,
     zone: Zone,
 }
@@ -76,7 +80,7 @@ impl Desk {
         let (config, secrets) = settings(path)?;
         let office = Office::open(&config, &secrets, creates)?;
         let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
-        Ok(Self { office, zone })
+        Ok(Self { facility: config.facility.name.clone(), office, zone })
     }
 
     /// The instant for which something is shown.
@@ -110,6 +114,7 @@ pub fn run(args: &CasesArgs) -> Result<()> {
         Command::Set(args) => change::set(&mut desk, args),
         Command::Decide(args) => change::decide(&mut desk, args),
         Command::Report(args) => change::report(&mut desk, args),
+        Command::Packet(args) => packet::run(&desk, args),
         Command::Export(args) => export::run(&desk, args),
         Command::Remind(args) => remind::run(&mut desk, args),
     }

@@ -2,6 +2,7 @@
 
 pub mod evidence;
 pub mod handoffs;
+pub mod packet;
 pub mod people;
 mod reminders;
 

@@ -3,6 +3,7 @@
 //! Rows are gathered into batches of a fixed size before they are encoded, so that the bytes of a
 //! file depend on its rows alone and never on how a caller cut them.
 
+mod evidence;
 mod incidents;
 mod rows;
 
@@ -19,6 +20,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::output::ResultFile;
 
+pub use evidence::write_evidence;
 pub use incidents::{incidents_schema, sort_incidents, write_incidents_ndjson, write_incidents_parquet};
 pub use rows::{DetectionRow, DetectionsFile, VerdictRow, VerdictsFile, detections_schema, verdicts_schema};
 

@@ -1,0 +1,94 @@
+//! The report to the California Department of Public Health, by the items of 22 CCR 79902(a)(1).
+
+use super::paper::{Block, Field, Paper};
+use super::subject::Subject;
+use crate::breach::case::clock::ClockField;
+use crate::breach::case::event::Recipient;
+use crate::breach::case::facts::Fact;
+
+/// The draft.
+#[must_use]
+pub fn report(subject: &Subject<'_>) -> Paper {
+    let case = subject.case;
+    let due = subject.outlook.deadlines.cdph_deadline;
+    let due = due.map_or_else(|| "no date: see the notes of the case".to_owned(), |due| due.to_string());
+    Paper {
+        title: "Report of a breach of medical information".to_owned(),
+        subtitle: format!(
+            "To the California Department of Public Health, 22 CCR 79902(a). Case {}. Due on {due}.",
+            case.case_id
+        ),
+        blocks: vec![
+            Block::Fields { fields: fields(subject) },
+            Block::Note {
+                text: "Items (A) to (H) follow the text of the regulation; those after (H) a published summary of it. \
+                       The content is to be in writing and signed by a representative of the facility."
+                    .to_owned(),
+            },
+            Block::table(&["Signature", "Name and office", "Date"], vec![vec![" ".to_owned(); 3]]),
+        ],
+    }
+}
+
+fn fields(subject: &Subject<'_>) -> Vec<Field> {
+    let (case, names) = (subject.case, subject.names);
+    let fact = |fact: Fact| case.facts.get(fact);
+    let facility = match subject.facility {
+        Some(name) => Field::known("(A)", "Facility and address where it occurred", vec![name.to_owned(), "address: to be added".to_owned()]),
+        None => Field::unknown("(A)", "Facility and address where it occurred", "the configuration names no facility"),
+    };
+    let occurred = case.units.iter().map(|unit| format!("{}: {}", names.patient(&unit.key.patient_id), subject.span(unit)));
+    let mut detected = vec![subject.local(subject.outlook.detected_at)];
+    if let Some(flagged) = case.clocks.get(ClockField::FlaggedAt) {
+        detected.push(format!("marked by software: {}", subject.local(flagged)));
+    }
+    if let Some(day) = subject.outlook.deadlines.detected_business_day {
+        detected.push(format!("first business day (79901(f)): {day}"));
+    }
+    let patients = case.patients().into_iter().map(|patient| names.patient(patient)).collect();
+    let mut people: Vec<String> = case.actors().into_iter().map(|actor| names.person(actor)).collect();
+    people.push("contact details and witnesses: to be added".to_owned());
+    let mut resources: Vec<String> = case.units.iter().flat_map(|unit| unit.resources.clone()).collect();
+    resources.sort_unstable();
+    resources.dedup();
+    let mut extent = vec![format!("parts of the record opened: {}", resources.join(", "))];
+    extent.extend(fact(Fact::Elements).map(str::to_owned));
+    let links = case.links.iter().filter(|link| link.decided.as_ref().is_none_or(|(_, is_same)| *is_same));
+    let earlier: Vec<String> = links.map(|link| format!("case {}: {}", link.case_id, link.why)).collect();
+    vec![
+        facility,
+        Field::known("(B)", "Date and time of each breach", occurred.collect()),
+        Field::known("(C)", "Date and time each was detected", detected),
+        Field::known("(D)", "Patients affected", patients),
+        Field::known("(E)", "Information: nature, extent, identifiers, re-identification", extent),
+        Field::stated("(F)", "What happened", fact(Fact::Narrative), "narrative"),
+        Field::known("(G)", "Who did it, witnesses, recipients", people),
+        notified(subject),
+        Field::stated("", "Representative of the facility", fact(Fact::Contact), "contact"),
+        Field::stated("", "Corrective and mitigating actions", fact(Fact::Corrective).or(fact(Fact::Mitigation)), "corrective"),
+        match earlier.is_empty() {
+            true => Field::known("", "Earlier reported events, six years", vec!["none on record in this register".to_owned()]),
+            false => Field::known("", "Earlier reported events, six years", earlier),
+        },
+        Field::known("", "Copy of the notice to the patient", vec!["patient-notices.html, once completed".to_owned()]),
+        Field::known(
+            "",
+            "Audit reports and other documents relied on",
+            vec!["evidence.csv, evidence.parquet, ledger.ndjson".to_owned(), "keep privileged material apart".to_owned()],
+        ),
+    ]
+}
+
+fn notified(subject: &Subject<'_>) -> Field {
+    let title = "When patients were or will be notified";
+    let sent = subject.case.notices.iter().filter(|notice| notice.to == Recipient::Patient);
+    let mut lines: Vec<String> = sent.map(|notice| format!("sent on {}", notice.sent_on)).collect();
+    if lines.is_empty() {
+        let due = subject.outlook.deadlines.delayed.as_ref().and_then(|delayed| delayed.patient_deadline_safe);
+        match due.or(subject.outlook.deadlines.patient_deadline) {
+            Some(due) => lines.push(format!("will be notified by {due}")),
+            None => return Field::unknown("(H)", title, "no date of California law applies"),
+        }
+    }
+    Field::known("(H)", title, lines)
+}

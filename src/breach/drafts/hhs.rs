@@ -1,0 +1,61 @@
+//! Answers for the breach portal of HHS (45 CFR 164.408), in the order of its questions.
+
+use super::paper::{Block, Field, Paper};
+use super::subject::Subject;
+use crate::breach::case::event::Recipient;
+use crate::breach::case::facts::Fact;
+
+/// The portal takes no longer description.
+const DESCRIPTION: usize = 4_000;
+
+/// The answers as far as they are on record.
+#[must_use]
+pub fn answers(subject: &Subject<'_>) -> Paper {
+    let due = subject.outlook.deadlines.hhs_deadline.map_or_else(String::new, |due| format!(" Due by {due}."));
+    let mut blocks = vec![Block::Fields { fields: fields(subject) }];
+    if subject.case.facts.is(Fact::Part2) {
+        blocks.push(Block::text("A record of a part 2 programme was opened: file the same answers again on the part 2 form."));
+    }
+    Paper {
+        title: "Answers for the HHS breach portal".to_owned(),
+        subtitle: format!("Case {}, 45 CFR 164.408.{due} The portal keeps no drafts.", subject.case.case_id),
+        blocks,
+    }
+}
+
+fn fields(subject: &Subject<'_>) -> Vec<Field> {
+    let case = subject.case;
+    let known = |title: &str, text: String| Field::known("", title, vec![text]);
+    let stated = |title: &str, fact: Fact| Field::stated("", title, case.facts.get(fact), fact.name());
+    let dates = case.occurred().map(|(first, last)| (subject.zone.date(first), subject.zone.date(last)));
+    let sent = |to: Recipient| case.notices.iter().filter(move |notice| notice.to == to).map(|notice| notice.sent_on);
+    let individual = match (sent(Recipient::Patient).min(), sent(Recipient::Patient).max()) {
+        (Some(first), Some(last)) => known("Individual notices, first and last", format!("{first} to {last}")),
+        _ => Field::unknown("", "Individual notices, first and last", "none is on record as sent"),
+    };
+    let mut description = stated("Description of the breach", Fact::Narrative);
+    for line in &mut description.lines {
+        line.truncate(line.floor_char_boundary(DESCRIPTION));
+    }
+    vec![
+        known("Report type", "initial report".to_owned()),
+        Field::stated("", "Covered entity, address, type", subject.facility, "contact; the configuration names the facility"),
+        stated("Contact", Fact::Contact),
+        known("Breach start and end", dates.map_or_else(String::new, |(first, last)| format!("{first} to {last}"))),
+        known("Discovery start and end", subject.zone.date(subject.outlook.discovered_at).to_string()),
+        known("Individuals affected", case.patients().len().to_string()),
+        known("Type of breach", "unauthorized access/disclosure".to_owned()),
+        known(
+            "Location of the information",
+            if case.facts.medium() == "ehr" { "electronic medical record".to_owned() } else { case.facts.medium().to_owned() },
+        ),
+        stated("Type of information: clinical, demographic, financial, other", Fact::Elements),
+        description,
+        stated("Safeguards in place before", Fact::Safeguards),
+        individual,
+        known("Substitute notice", "to be answered".to_owned()),
+        known("Media notice", if sent(Recipient::Media).next().is_some() { "yes" } else { "no" }.to_owned()),
+        stated("Actions taken", Fact::Corrective),
+        Field::unknown("", "Attestation: name and date", "a person attests"),
+    ]
+}

@@ -1,0 +1,82 @@
+//! The notice to the patient, by 45 CFR 164.404(c): what happened, what information, what the person can do, what the
+//! facility does, and whom to ask. In plain words; the information itself is never repeated.
+
+use super::paper::{Block, Field, Paper};
+use super::subject::Subject;
+use crate::breach::case::CaseUnit;
+use crate::breach::case::facts::Fact;
+
+/// A letter for each patient, each on its own page.
+#[must_use]
+pub fn letters(subject: &Subject<'_>) -> Paper {
+    let patients = subject.case.patients();
+    let mut blocks = Vec::new();
+    for (number, patient) in patients.iter().enumerate() {
+        if number > 0 {
+            blocks.push(Block::PageBreak);
+        }
+        letter(subject, patient, &mut blocks);
+    }
+    Paper {
+        title: "Notice of data breach".to_owned(),
+        subtitle: format!("{} letters for case {}. First-class mail to the last known address, unless the patient asked for other means.", patients.len(), subject.case.case_id),
+        blocks,
+    }
+}
+
+fn letter(subject: &Subject<'_>, patient: &str, blocks: &mut Vec<Block>) {
+    let case = subject.case;
+    let known = subject.names.patients.get(patient);
+    let address = match known.filter(|known| !known.address.is_empty()) {
+        Some(known) => Field::known("", "To", [vec![known.name.clone()], known.address.clone()].concat()),
+        None => Field::unknown("", "To", "no name and address were given (cases packet --context DIR)"),
+    };
+    blocks.push(Block::Fields { fields: vec![address] });
+    let units: Vec<&CaseUnit> = case.units.iter().filter(|unit| unit.key.patient_id == patient).collect();
+    let days = |unit: &&CaseUnit| subject.zone.date(unit.occurred_first).to_string();
+    let mut days: Vec<String> = units.iter().map(days).collect();
+    days.sort_unstable();
+    days.dedup();
+    let discovered = subject.zone.date(subject.outlook.discovered_at);
+    let who = if case.actors().len() == 1 { "A member of our workforce" } else { "Members of our workforce" };
+    blocks.push(Block::heading("What happened"));
+    blocks.push(Block::text(format!(
+        "{who} opened your medical record on {} without a reason on record that has to do with your care. We found this on {discovered}.",
+        days.join(", ")
+    )));
+    if let Some(narrative) = case.facts.get(Fact::Narrative) {
+        blocks.push(Block::text(narrative));
+    }
+    blocks.push(Block::heading("What information was involved"));
+    let mut parts: Vec<&str> = units.iter().flat_map(|unit| unit.resources.iter().map(String::as_str)).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    blocks.push(Block::text(match parts.is_empty() {
+        true => "Unknown so far: the log does not say which parts of the record were opened.".to_owned(),
+        false => format!("These parts of your record were opened: {}.", parts.join(", ")),
+    }));
+    if units.iter().any(|unit| unit.printed_or_exported) {
+        blocks.push(Block::text("Some of it was printed or exported."));
+    }
+    blocks.push(Block::heading("What we are doing"));
+    blocks.push(Block::Fields {
+        fields: vec![
+            Field::stated("", "To investigate and to limit the harm", case.facts.get(Fact::Mitigation), "mitigation"),
+            Field::stated("", "So that it does not happen again", case.facts.get(Fact::Corrective), "corrective"),
+        ],
+    });
+    blocks.push(Block::heading("What you can do"));
+    blocks.push(Block::text(
+        "You may ask us who has opened your record, and for a copy of it. Look through the statements that you get about \
+         your care, and tell us of anything that you do not recognise.",
+    ));
+    blocks.push(Block::heading("For more information"));
+    blocks.push(Block::Fields {
+        fields: vec![Field::stated(
+            "",
+            "Toll-free number, and e-mail, web site or postal address",
+            case.facts.get(Fact::Contact),
+            "contact",
+        )],
+    });
+}
