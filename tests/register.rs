@@ -103,7 +103,8 @@ impl House {
 
 /// Some case about one person, none of whose accesses is to the own chart; its person, too.
 fn one_person(cases: &[Value]) -> (String, String) {
-    let is_pair = |case: &&Value| case["units"].as_array().unwrap().len() == 1 && case["units"][0]["unit_kind"] == "access";
+    let is_pair =
+        |case: &&Value| case["units"].as_array().unwrap().len() == 1 && case["units"][0]["unit_kind"] == "access";
     let case = cases.iter().map(|line| &line["case"]).find(is_pair).unwrap();
     (case["case_id"].as_str().unwrap().to_owned(), case["units"][0]["user_id"].as_str().unwrap().to_owned())
 }
@@ -167,7 +168,8 @@ fn two_people_clear_and_neither_is_the_one_who_looked() {
     let house = House::new();
     house.opened();
     let (case, actor) = one_person(&house.listed());
-    let exclude = ["decide", &case, "--regime", "california", "--exclude", "D", "--grounds", "a task that was not filed"];
+    let exclude =
+        ["decide", &case, "--regime", "california", "--exclude", "D", "--grounds", "a task that was not filed"];
     let with = |by: &[&'static str]| -> Vec<String> {
         exclude.iter().map(|word| (*word).to_owned()).chain(by.iter().map(|word| (*word).to_owned())).collect()
     };
@@ -187,7 +189,8 @@ fn two_people_clear_and_neither_is_the_one_who_looked() {
     let shown = house.done(&["show", &case]);
     assert!(shown.contains("excluded by D (22 CCR 79901(b)(1)(D))") && shown.contains("outside counsel"), "{shown}");
     assert!(shown.contains("California, licensed facilities (HSC 1280.15): excluded"), "{shown}");
-    let impossible = house.refused(&["decide", &case, "--regime", "CA", "--exclude", "(A)", "--grounds", "x", "--by", manager]);
+    let impossible =
+        house.refused(&["decide", &case, "--regime", "CA", "--exclude", "(A)", "--grounds", "x", "--by", manager]);
     assert!(impossible.contains("impossible by the words"), "{impossible}");
 }
 
@@ -212,7 +215,11 @@ fn a_changed_byte_in_the_ledger_is_found_and_so_is_a_cut_end() {
     std::fs::write(&path, bytes).unwrap();
     let broken = house.verify(&[]);
     assert_eq!(broken.status.code(), Some(1));
-    assert!(text(&broken.stderr).contains(&format!("entry {sequence} of the ledger was changed")), "{}", text(&broken.stderr));
+    assert!(
+        text(&broken.stderr).contains(&format!("entry {sequence} of the ledger was changed")),
+        "{}",
+        text(&broken.stderr)
+    );
 }
 
 #[test]
@@ -244,7 +251,10 @@ fn what_cannot_be_used_is_named_and_nothing_is_lost() {
     std::fs::write(&handoffs, lines).unwrap();
     let output = house.cases(&["open", handoffs.to_str().unwrap()]);
     let said = text(&output.stderr);
-    assert!(output.status.success() && said.contains("missing field `units`") && said.contains("Mars/Olympus"), "{said}");
+    assert!(
+        output.status.success() && said.contains("missing field `units`") && said.contains("Mars/Olympus"),
+        "{said}"
+    );
     assert!(said.contains("3 refused"), "{said}");
 
     let unknown = house.refused(&["note", "czzzzzz", "x", "--by", "Ada"]);

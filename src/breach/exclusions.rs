@@ -25,8 +25,12 @@ pub enum Regime {
 
 impl Regime {
     /// Every regime with its name in files and on the command line.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::California, "california"), (Self::Hipaa, "hipaa"), (Self::CivilCode, "civil_code"), (Self::Part2, "part2")];
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::California, "california"),
+        (Self::Hipaa, "hipaa"),
+        (Self::CivilCode, "civil_code"),
+        (Self::Part2, "part2"),
+    ];
 
     /// The name used in files and on the command line.
     #[must_use]
@@ -188,10 +192,9 @@ fn reach(code: Code, ground: &Ground<'_>) -> (Reach, String) {
     let medium = ground.facts.medium();
     let is_sent = matches!(medium, "paper" | "email" | "fax");
     match code {
-        Code::A | Code::B if !is_sent => (
-            Reach::Impossible,
-            format!("the words cover a paper record, e-mail or fax only; this was in: {medium}"),
-        ),
+        Code::A | Code::B if !is_sent => {
+            (Reach::Impossible, format!("the words cover a paper record, e-mail or fax only; this was in: {medium}"))
+        }
         Code::A => person("same facility or health care system on that day (79901(k)), inadvertent, not used further"),
         Code::B if !has("disclosure") => not_disclosed("record sent outside the facility or system", &kinds),
         Code::B => person("sent to another covered entity, misdirected while coordinating care"),
@@ -214,19 +217,25 @@ fn reach(code: Code, ground: &Ground<'_>) -> (Reach, String) {
         Code::E if !has("loss") => {
             (Reach::Impossible, format!("the words cover lost or stolen encrypted data; this was: {kinds}"))
         }
-        Code::E => person("the method of encryption, and that the key was not breached (79901(h)); unknown = not encrypted"),
+        Code::E => {
+            person("the method of encryption, and that the key was not breached (79901(h)); unknown = not encrypted")
+        }
         Code::F if !has("disclosure") => not_disclosed("disclosure", &kinds),
         Code::F => person("the four factors, each in writing; low probability that the information was compromised"),
         Code::I if ground.is_personal => person(
             "unintentional, in good faith and within the scope of authority, not used further; the evidence of this \
              case names a personal tie or a chart opened for itself, which speaks against \"unintentional\"",
         ),
-        Code::I => person("unintentional, by workforce, in good faith and within the scope of authority, not used further"),
+        Code::I => {
+            person("unintentional, by workforce, in good faith and within the scope of authority, not used further")
+        }
         Code::II if !has("disclosure") => not_disclosed("disclosure, from one authorized person to another", &kinds),
         Code::II => person("both persons authorized at the same entity, associate or arrangement; not used further"),
         Code::III if !has("disclosure") => not_disclosed("disclosure", &kinds),
         Code::III => person("good-faith belief that the recipient could not reasonably have retained it"),
-        Code::LowProbability => person("the four factors, each in writing (164.402(2)); for an intended look rarely low"),
+        Code::LowProbability => {
+            person("the four factors, each in writing (164.402(2)); for an intended look rarely low")
+        }
         Code::NotAcquired => {
             person("a view with no acquisition, or good-faith acquisition by an employee for the entity's purposes")
         }
@@ -288,8 +297,11 @@ mod tests {
     fn ones_own_chart_makes_the_permission_possible_and_no_more() {
         let facts = Facts::default();
         let own = Ground { facts: &facts, is_policy: true, is_withdrawn: false, is_personal: false };
-        let possible: Vec<Code> =
-            weigh_all(&own).into_iter().filter(|found| found.reach == Reach::Possible).map(|found| found.code).collect();
+        let possible: Vec<Code> = weigh_all(&own)
+            .into_iter()
+            .filter(|found| found.reach == Reach::Possible)
+            .map(|found| found.code)
+            .collect();
         assert_eq!(possible, [Code::D, Code::Permitted]);
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::case::facts::Fact;
+use crate::model::time::MINUTE;
 
 /// One factor: what is on record, and what only a person can say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -101,6 +102,6 @@ fn viewed(case: &Case) -> Vec<String> {
         format!("accesses on record: {accesses}, in {} units", case.units.len()),
         format!("actions: {}", joined(case.units.iter().flat_map(|unit| &unit.actions))),
         format!("printed or exported: in {taken} of {} units", case.units.len()),
-        format!("longest from first to last access of a unit: {} minutes", longest / 60_000_000),
+        format!("longest from first to last access of a unit: {} minutes", longest / MINUTE),
     ]
 }

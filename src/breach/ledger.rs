@@ -161,7 +161,8 @@ mod tests {
             apply(&mut cases, &case_id, &event, REGISTER, NOW);
             let previous = kept.last().map_or_else(|| GENESIS.to_owned(), |last| last.hash.clone());
             let sequence = kept.len() as u64 + 1;
-            let entry = Entry { sequence, at: at(NOW), by: REGISTER.to_owned(), case_id: case_id.clone(), event, previous };
+            let entry =
+                Entry { sequence, at: at(NOW), by: REGISTER.to_owned(), case_id: case_id.clone(), event, previous };
             kept.push(entry.keep().unwrap());
         }
         (kept, cases.remove(0))

@@ -7,11 +7,16 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::cases;
 use super::style::Paint;
+use crate::breach::case::intake::REGISTER;
 use crate::cli;
+use crate::config::Config;
 use crate::decode::time::{Written, read_instant};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::clock;
+use crate::pipeline::register::opening::Opening;
+use crate::pipeline::register::{Bringing, Office};
 use crate::pipeline::replay::{Replay, replay};
 use crate::replay::summary::Summary;
 
@@ -44,6 +49,12 @@ pub struct ReplayArgs {
     /// Also write verdicts.parquet: one row for each access
     #[arg(long)]
     pub verdicts: bool,
+    /// Then open cases in the register of --config's store, or widen those that know the handoffs
+    #[arg(long, requires = "config")]
+    pub register: bool,
+    /// Let the register take a run whose "now" is given; its cases are marked, and no clock of them runs
+    #[arg(long, requires = "register")]
+    pub rehearsal: bool,
     /// Access logs: files or globs in any accepted format
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<String>,
@@ -70,6 +81,14 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
         )
         .into());
     }
+    if args.register && args.as_of.is_some() && !args.rehearsal {
+        return Err(cli::Usage(
+            "--register takes no run whose \"now\" is given, because its clocks are not true: leave --as-of out, or add \
+             --rehearsal"
+                .to_owned(),
+        )
+        .into());
+    }
     let bar = progress_bar();
     let summary = replay(&config, &job, &|what, read, all| {
         bar.set_message(what);
@@ -77,7 +96,23 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
         bar.set_position(read);
     });
     bar.finish_and_clear();
-    tell(&summary?, &job, io::stderr().lock())
+    tell(&summary?, &job, io::stderr().lock())?;
+    if args.register { register(args, &config, &zone) } else { Ok(()) }
+}
+
+/// Hands the result over to the register of the configuration's store.
+fn register(args: &ReplayArgs, config: &Config, zone: &Zone) -> Result<()> {
+    let (_, secrets) = cases::settings(args.config.as_deref())?;
+    let mut office = Office::open(config, &secrets, true)?;
+    let handoffs = [args.out.join("handoffs.ndjson")];
+    let opened = office.open_files(&Opening {
+        handoffs: &handoffs,
+        context: Some(&args.context),
+        evidence: &args.logs,
+        zone,
+        bringing: Bringing { by: REGISTER, at: clock::now(), is_rehearsal: args.rehearsal },
+    })?;
+    cases::open::tell(&opened, io::stderr().lock())
 }
 
 pub(super) fn instant(flag: &str, text: &str, zone: &Zone) -> Result<Timestamp> {

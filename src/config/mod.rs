@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
 pub use secret::{Keeper, Secret, SecretRef};
-pub use shell::{ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, RegisterSettings, StoreSettings};
+pub use shell::{
+    ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, RegisterSettings, StoreSettings,
+};
 pub use sinks::{Format, Identifiers, SinkSettings, Target};
 
 use crate::engine::settings::Policy;

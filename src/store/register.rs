@@ -13,9 +13,9 @@ use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::place;
 use super::records::QuarantineRecord;
+use crate::breach::case::Case;
 use crate::breach::case::event::Event;
 use crate::breach::case::staff::{Member, Staff};
-use crate::breach::case::Case;
 use crate::breach::handoff::Handoff;
 use crate::breach::ledger::{Checkpoint, Entry, GENESIS, Kept};
 use crate::model::time::Timestamp;
@@ -67,13 +67,9 @@ impl Register {
     ///
     /// # Errors
     /// Those of `work`, and when the file cannot be written.
-    pub fn write<T, E: From<StoreError>>(
-        &mut self,
-        work: impl FnOnce(&mut Pen<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut Pen<'_>) -> Result<T, E>) -> Result<T, E> {
         let wrap = StoreError::sql(WRITE);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
         let head = head(&transaction)?;
         let mut pen = Pen { transaction, head, touched: BTreeMap::new() };
         let done = work(&mut pen)?;
@@ -105,7 +101,9 @@ impl Register {
         let wrap = StoreError::sql(READ);
         let mut statement = self
             .connection
-            .prepare_cached("SELECT case_id FROM cases WHERE substr(case_id, 1, length(?1)) = ?1 ORDER BY case_id LIMIT 5")
+            .prepare_cached(
+                "SELECT case_id FROM cases WHERE substr(case_id, 1, length(?1)) = ?1 ORDER BY case_id LIMIT 5",
+            )
             .map_err(&wrap)?;
         let rows = statement.query_map([prefix], |row| row.get(0)).map_err(&wrap)?;
         let mut ids: Vec<String> = rows.collect::<rusqlite::Result<_>>().map_err(&wrap)?;
@@ -155,9 +153,8 @@ impl Register {
         let wrap = StoreError::sql(READ);
         let mut statement =
             self.connection.prepare_cached("SELECT user_id, name, manager_id FROM staff").map_err(&wrap)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Member { user_id: row.get(0)?, name: row.get(1)?, manager_id: row.get(2)? })
-        });
+        let rows = statement
+            .query_map([], |row| Ok(Member { user_id: row.get(0)?, name: row.get(1)?, manager_id: row.get(2)? }));
         rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
     }
 
@@ -203,7 +200,8 @@ impl Pen<'_> {
     /// When the case is not there (or is, for the event that opens it), or the file cannot be written.
     pub fn append(&mut self, at: Timestamp, by: &str, case_id: &str, event: Event) -> Result<&Case, StoreError> {
         let wrap = StoreError::sql(WRITE);
-        let mismatch = |detail: &str| StoreError::Row { what: WRITE, row: case_id.to_owned(), detail: detail.to_owned() };
+        let mismatch =
+            |detail: &str| StoreError::Row { what: WRITE, row: case_id.to_owned(), detail: detail.to_owned() };
         let case = match (self.case(case_id)?, Case::open(case_id, at, &event)) {
             (None, Some(case)) => case,
             (Some(mut case), None) => {
@@ -297,7 +295,16 @@ impl Pen<'_> {
     /// When the file cannot be written.
     pub fn put_staff(&mut self, members: &[Member]) -> Result<(), StoreError> {
         let wrap = StoreError::sql(WRITE);
-        self.transaction.execute("DELETE FROM staff", []).map_err(&wrap)?;
+        self.transaction.execute("DELETE FROM staff", []).map_err(wrap)?;
+        self.add_staff(members)
+    }
+
+    /// Members of the workforce join those that are known, or take the place of an older row of theirs.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_staff(&mut self, members: &[Member]) -> Result<(), StoreError> {
+        let wrap = StoreError::sql(WRITE);
         let mut put = self
             .transaction
             .prepare_cached("INSERT OR REPLACE INTO staff (user_id, name, manager_id) VALUES (?1, ?2, ?3)")
@@ -412,11 +419,13 @@ fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), StoreError
 }
 
 fn head(connection: &Connection) -> Result<Option<Checkpoint>, StoreError> {
-    let found = connection
-        .prepare_cached("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1")
-        .and_then(|mut statement| {
-            statement.query_row([], |row| Ok(Checkpoint { sequence: row.get::<_, i64>(0)? as u64, hash: row.get(1)? })).optional()
-        });
+    let found = connection.prepare_cached("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1").and_then(
+        |mut statement| {
+            statement
+                .query_row([], |row| Ok(Checkpoint { sequence: row.get::<_, i64>(0)? as u64, hash: row.get(1)? }))
+                .optional()
+        },
+    );
     found.map_err(StoreError::sql("read the ledger"))
 }
 

@@ -187,6 +187,37 @@ impl Journal {
         }
     }
 
+    /// Handoffs became cases.
+    pub fn cases(&self, opened: usize, widened: usize) {
+        self.metrics.cases_opened.inc_by(opened as u64);
+        if opened + widened > 0 {
+            info!(opened, widened, "cases");
+        }
+    }
+
+    /// No case can be made of a handoff.
+    pub fn handoff_refused(&self, why: &str, now: Timestamp) {
+        if let Some(held_back) = self.admit("handoff_refused", now) {
+            warn!(held_back, "no case: {why}");
+        }
+    }
+
+    /// The register cannot be used; it is tried again, and what waits goes on waiting.
+    pub fn register_failed(&self, error: &str, now: Timestamp) {
+        self.metrics.register_errors.inc();
+        if let Some(held_back) = self.admit("register_failed", now) {
+            error!(held_back, "the case register: {error}");
+        }
+    }
+
+    /// A case needs somebody's attention.
+    pub fn reminder(&self, case_id: &str, alarm: &str, text: &str, now: Timestamp) {
+        self.metrics.reminders.with_label_values(&[alarm]).inc();
+        if let Some(held_back) = self.admit("reminder", now) {
+            warn!(case_id, alarm, held_back, "{text}");
+        }
+    }
+
     /// Results, state and positions are on disk together.
     pub fn committed(&self, events: u64, seconds: f64) {
         self.metrics.commits.inc();

@@ -7,9 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chartsentry::breach::case::Case;
 use chartsentry::breach::handoff::Handoff;
-use chartsentry::model::incident::{Incident, Status};
-use chartsentry::store::{Store, StoreHandle, StoreOptions};
+use chartsentry::breach::ledger::Verifier;
+use chartsentry::model::incident::{Incident, Status, Unit};
+use chartsentry::model::time::Timestamp;
+use chartsentry::store::{Register, Store, StoreError, StoreHandle, StoreOptions};
 
 use super::hospital::{Hospital, PARTITIONS};
 use super::on_both_brokers;
@@ -55,6 +58,43 @@ fn handoffs(store: &StoreHandle) -> BTreeMap<String, String> {
         (handoff_id, format!("{incident_id} {sequence} {reason:?} {status:?} {score} {units:?} {contributions:?}"))
     };
     store.handoffs().unwrap().iter().map(|record| told(serde_json::from_str(&record.json).unwrap())).collect()
+}
+
+/// The register made cases of everything that was handed over, each unit in one of them, and its ledger is whole.
+fn has_cases_of_all(folder: &Path, store: &StoreHandle) {
+    let register = Register::open(&StoreOptions { path: folder.join("store.db"), key: None }).unwrap();
+    let mut verifier = Verifier::default();
+    register
+        .ledger::<StoreError>(|kept| {
+            verifier.take(&kept).unwrap();
+            Ok(())
+        })
+        .unwrap();
+    let cases = register.cases().unwrap();
+    let made: Vec<&Case> = verifier.cases().values().collect();
+    assert_eq!(made.len(), cases.len());
+    assert!(made.iter().all(|case| cases.contains(case)), "the register holds what the ledger makes");
+    let mut held: BTreeMap<(String, String), Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
+    for unit in cases.iter().flat_map(|case| &case.units) {
+        let key = (unit.key.user_id.clone(), unit.key.patient_id.clone());
+        held.entry(key).or_default().push((unit.occurred_first, unit.occurred_last));
+    }
+    for times in held.values_mut() {
+        times.sort();
+        assert!(times.windows(2).all(|pair| pair[0].1 < pair[1].0), "a unit stands in two cases: {times:?}");
+    }
+    for record in store.handoffs().unwrap() {
+        let handoff: Handoff = serde_json::from_str(&record.json).unwrap();
+        assert!(cases.iter().any(|case| case.incidents.contains_key(&handoff.incident_id)), "{}", handoff.incident_id);
+        let is_held = |unit: &Unit| {
+            let times = held.get(&(unit.user_id.clone(), unit.patient_id.clone()));
+            times.is_some_and(|times| {
+                times.iter().any(|(first, last)| *first <= unit.occurred_first && unit.occurred_last <= *last)
+            })
+        };
+        assert!(handoff.units.iter().all(is_held), "{}", handoff.incident_id);
+    }
+    assert!(!register.staff().unwrap().is_empty(), "the workforce came with the context");
 }
 
 fn has_read_all(process: &Process) -> bool {
@@ -120,4 +160,5 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Broker) {
     let missing: Vec<_> = found.1.keys().filter(|id| !received.contains(id.as_str())).collect();
     assert!(missing.is_empty(), "{} of {} handoffs never arrived: {missing:?}", missing.len(), found.1.len());
     assert_eq!(store.dead_letters("siem").unwrap(), []);
+    has_cases_of_all(folder.path(), &store);
 }

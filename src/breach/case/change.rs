@@ -23,7 +23,9 @@ pub type ProposalNumber = u32;
 pub enum Outcome {
     Breach,
     /// Not a breach under this regime, by this exclusion.
-    Excluded { code: Code },
+    Excluded {
+        code: Code,
+    },
 }
 
 /// An answer for some units under one regime.
@@ -183,7 +185,9 @@ pub fn note(case: &Case, asked: &Asked<'_>, text: &str) -> Result<Event, Refusal
 /// When either person is in conflict.
 pub fn assign(case: &Case, asked: &Asked<'_>, to: &str) -> Result<Event, Refusal> {
     asked.may(case, Weight::Change)?;
-    Asked { by: to, ..*asked }.may(case, Weight::Change).map_err(|Refusal(why)| Refusal(why.replace("--by", "--to")))?;
+    Asked { by: to, ..*asked }
+        .may(case, Weight::Change)
+        .map_err(|Refusal(why)| Refusal(why.replace("--by", "--to")))?;
     Ok(Event::Assigned { before: case.assignee.clone(), after: to.trim().to_owned() })
 }
 
@@ -295,7 +299,9 @@ fn chosen<'c>(case: &'c Case, patients: &'c [String]) -> Result<impl Iterator<It
 /// Whether the law's words and the file allow a decision as the case stands.
 fn check(case: &Case, decision: &Decision) -> Result<(), Refusal> {
     if decision.regime == Regime::Part2 {
-        return refuse("42 CFR part 2 follows HIPAA: say whether such a record was opened with \"cases set part2=yes\"");
+        return refuse(
+            "42 CFR part 2 follows HIPAA: say whether such a record was opened with \"cases set part2=yes\"",
+        );
     }
     let Outcome::Excluded { code } = decision.outcome else { return Ok(()) };
     if code.regime() != decision.regime {
@@ -388,13 +394,7 @@ pub fn notify(case: &Case, asked: &Asked<'_>, notice: Notice) -> Result<Event, R
 ///
 /// # Errors
 /// When the register proposed no such link.
-pub fn decide_link(
-    case: &Case,
-    asked: &Asked<'_>,
-    other: &str,
-    is_same: bool,
-    reason: &str,
-) -> Result<Event, Refusal> {
+pub fn decide_link(case: &Case, asked: &Asked<'_>, other: &str, is_same: bool, reason: &str) -> Result<Event, Refusal> {
     asked.may(case, Weight::Change)?;
     if !case.links.iter().any(|link| link.case_id == other) {
         return refuse(format!("no link to case {other} was proposed: see \"cases show\""));

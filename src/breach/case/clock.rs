@@ -128,8 +128,7 @@ impl CaseClocks {
         for (field, value) in told {
             let Some(value) = value else { continue };
             if self.get(field).is_none_or(|known| value < known) {
-                let version =
-                    Version { value, set_at: at, by: handoff.handoff_id.clone(), reason: None, second: None };
+                let version = Version { value, set_at: at, by: handoff.handoff_id.clone(), reason: None, second: None };
                 self.versions.entry(field).or_default().push(version);
             }
         }

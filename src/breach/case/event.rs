@@ -14,29 +14,62 @@ use crate::model::time::Timestamp;
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Event {
     /// The register opened the case, for a handoff that follows.
-    Opened { facility: FacilityFacts, is_rehearsal: bool },
+    Opened {
+        facility: FacilityFacts,
+        is_rehearsal: bool,
+    },
     /// A handoff came, and these of its units belong here.
-    HandedOver { handoff: Box<Handoff>, units: Vec<UnitKey> },
+    HandedOver {
+        handoff: Box<Handoff>,
+        units: Vec<UnitKey>,
+    },
     /// A person looked at the case for the first time.
     Looked,
-    Assigned { before: Option<String>, after: String },
-    Noted { text: String },
+    Assigned {
+        before: Option<String>,
+        after: String,
+    },
+    Noted {
+        text: String,
+    },
     /// A clock, a fact or a decision changed at once.
-    Changed { change: Change },
+    Changed {
+        change: Change,
+    },
     /// A change that needs a second person waits for one.
-    Proposed { number: ProposalNumber, change: Change },
+    Proposed {
+        number: ProposalNumber,
+        change: Change,
+    },
     /// The second person agreed; the change holds from now on.
-    Confirmed { number: ProposalNumber },
+    Confirmed {
+        number: ProposalNumber,
+    },
     /// The second person did not, or the first took it back.
-    Rejected { number: ProposalNumber, reason: String },
+    Rejected {
+        number: ProposalNumber,
+        reason: String,
+    },
     /// Something was sent.
-    Notified { notice: Notice },
+    Notified {
+        notice: Notice,
+    },
     /// The register found that this may continue another case.
-    LinkProposed { case_id: String, why: String },
+    LinkProposed {
+        case_id: String,
+        why: String,
+    },
     /// A person said whether it does.
-    LinkDecided { case_id: String, is_same: bool, reason: String },
+    LinkDecided {
+        case_id: String,
+        is_same: bool,
+        reason: String,
+    },
     /// A reminder was given.
-    Reminded { reminder_id: String, text: String },
+    Reminded {
+        reminder_id: String,
+        text: String,
+    },
 }
 
 impl Event {

@@ -86,8 +86,7 @@ pub fn take(handoff: &Handoff, known: &[Case], facility: &FacilityFacts, is_rehe
     };
     for (place, case) in cases.iter().enumerate() {
         let is_its = |(_, owner): &(&Unit, &Option<usize>)| owner.unwrap_or(home) == place;
-        let units: Vec<UnitKey> =
-            handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| key(unit)).collect();
+        let units: Vec<UnitKey> = handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| key(unit)).collect();
         if units.is_empty() && place != home {
             continue;
         }

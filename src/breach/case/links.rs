@@ -6,9 +6,9 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
+use super::Case;
 use super::event::{Event, Recipient};
 use super::facts::Fact;
-use super::Case;
 
 /// Reports older than this are not asked for (79902, report content: past six years).
 const YEARS: i64 = 6;
@@ -32,9 +32,8 @@ pub fn propose(case: &Case, others: &[Case]) -> Vec<Event> {
 fn reason(case: &Case, other: &Case) -> Option<String> {
     let (_, last) = case.occurred()?;
     let occurred = case.zone().date(last);
-    let reported = first_report(other).filter(|reported| {
-        *reported <= occurred && occurred <= reported.saturating_add(YEARS.years())
-    })?;
+    let reported = first_report(other)
+        .filter(|reported| *reported <= occurred && occurred <= reported.saturating_add(YEARS.years()))?;
     let patients = case.patients();
     let is_same_patient = other.patients().iter().any(|patient| patients.contains(patient));
     let actors = case.actors();

@@ -199,9 +199,9 @@ impl Case {
     #[must_use]
     pub fn leading(&self) -> Option<&CaseIncident> {
         let stands = |incident: &CaseIncident| matches!(incident.status, Status::Open | Status::Provisional);
-        self.incidents.values().max_by(|a, b| {
-            (stands(a), a.score).partial_cmp(&(stands(b), b.score)).unwrap_or(std::cmp::Ordering::Equal)
-        })
+        self.incidents
+            .values()
+            .max_by(|a, b| (stands(a), a.score).partial_cmp(&(stands(b), b.score)).unwrap_or(std::cmp::Ordering::Equal))
     }
 
     /// Whether every incident of it was taken back or explained. A hint for the reader, never a decision.

@@ -66,9 +66,10 @@ impl Staff {
         }
         match self.names.get(&name) {
             Some(ids) if ids.len() > 1 => Person::Several,
-            Some(ids) => ids.first().and_then(|id| self.members.get(id)).map_or(Person::Unknown, |(user_id, _)| {
-                Person::Member(user_id)
-            }),
+            Some(ids) => ids
+                .first()
+                .and_then(|id| self.members.get(id))
+                .map_or(Person::Unknown, |(user_id, _)| Person::Member(user_id)),
             None => Person::Unknown,
         }
     }

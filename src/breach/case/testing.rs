@@ -82,8 +82,16 @@ pub(crate) fn handoff(incident_id: &str, sequence: u32, units: Vec<Unit>, flagge
             access_count: 2,
             prior: -7.0,
             contributions: vec![
-                Contribution { id: "no_care_relationship".to_owned(), weight: 6.0, reason: "Nothing explains it".to_owned() },
-                Contribution { id: "household".to_owned(), weight: 5.0, reason: "Same address: 2 of 40 patients".to_owned() },
+                Contribution {
+                    id: "no_care_relationship".to_owned(),
+                    weight: 6.0,
+                    reason: "Nothing explains it".to_owned(),
+                },
+                Contribution {
+                    id: "household".to_owned(),
+                    weight: 5.0,
+                    reason: "Same address: 2 of 40 patients".to_owned(),
+                },
             ],
             degraded: Vec::new(),
             accesses: vec!["E1".to_owned()],

@@ -20,11 +20,22 @@ const FLAGGED: &str = "2026-09-19T21:30:00Z";
 const TUESDAY: &str = "2026-09-22T16:00:00Z";
 
 fn house() -> Staff {
-    staff(&[("U1", "Uma One", Some("BOSS")), ("BOSS", "Bo Chief", None), ("A1", "Ada Berg", None), ("C1", "Cem Demir", None), ("N1", "Nia Low", Some("U1"))])
+    staff(&[
+        ("U1", "Uma One", Some("BOSS")),
+        ("BOSS", "Bo Chief", None),
+        ("A1", "Ada Berg", None),
+        ("C1", "Cem Demir", None),
+        ("N1", "Nia Low", Some("U1")),
+    ])
 }
 
 /// Does what `by` asks for on a day, as the register does.
-fn does(case: &mut Case, by: &str, now: &str, ask: impl Fn(&Case, &Asked<'_>) -> Result<Event, Refusal>) -> Result<(), String> {
+fn does(
+    case: &mut Case,
+    by: &str,
+    now: &str,
+    ask: impl Fn(&Case, &Asked<'_>) -> Result<Event, Refusal>,
+) -> Result<(), String> {
     let staff = house();
     let asked = Asked { by, at: at(now), outsider: None, staff: &staff };
     let event = ask(case, &asked).map_err(|refusal| refusal.0)?;
@@ -87,7 +98,12 @@ fn a_burst_joins_the_case_that_knows_one_of_its_charts_and_each_unit_counts_once
     let burst = handoff("b1", 1, vec![pair, unit("U1", "P2", FRIDAY.0, FRIDAY.1)], FLAGGED);
     taken(&mut cases, &burst, TUESDAY);
     assert_eq!((cases.len(), cases[0].units.len(), cases[0].incidents.len()), (1, 2, 2));
-    let later = handoff("i9", 1, vec![unit("U1", "P1", "2026-10-18T20:00:00Z", "2026-10-18T20:01:00Z")], "2026-10-19T00:00:00Z");
+    let later = handoff(
+        "i9",
+        1,
+        vec![unit("U1", "P1", "2026-10-18T20:00:00Z", "2026-10-18T20:01:00Z")],
+        "2026-10-19T00:00:00Z",
+    );
     taken(&mut cases, &later, "2026-10-19T01:00:00Z");
     assert_eq!(cases.len(), 2, "a month later is another instance");
 }
@@ -159,7 +175,9 @@ fn what_the_log_recorded_is_not_for_people_and_the_actors_own_knowledge_does_not
     })
     .unwrap();
     let own = |case: &mut Case, by: &str| {
-        does(case, by, TUESDAY, |case, asked| change::set_fact(case, asked, Fact::KnowerIsActor, "yes", Some("it was U1")))
+        does(case, by, TUESDAY, |case, asked| {
+            change::set_fact(case, asked, Fact::KnowerIsActor, "yes", Some("it was U1"))
+        })
     };
     own(&mut case, "Ada Berg").unwrap();
     assert_eq!(seen(&case, TUESDAY).basis, Basis::Known, "it takes two");
@@ -188,7 +206,9 @@ fn clearing_takes_two_known_people_and_a_code_that_the_words_allow() {
     assert!(decides(&mut case, "Ada Berg", Regime::California, Some(Code::A)).unwrap_err().contains("paper record"));
     assert!(decides(&mut case, "Ada Berg", Regime::California, Some(Code::F)).unwrap_err().contains("impossible"));
     assert!(decides(&mut case, "Stranger", Regime::California, Some(Code::D)).unwrap_err().contains("--outsider"));
-    assert!(decides(&mut case, "Ada Berg", Regime::Hipaa, Some(Code::LowProbability)).unwrap_err().contains("four factors"));
+    assert!(
+        decides(&mut case, "Ada Berg", Regime::Hipaa, Some(Code::LowProbability)).unwrap_err().contains("four factors")
+    );
     assert!(decides(&mut case, "Ada Berg", Regime::Part2, None).unwrap_err().contains("follows HIPAA"));
 
     decides(&mut case, "Ada Berg", Regime::California, Some(Code::D)).unwrap();
@@ -198,7 +218,10 @@ fn clearing_takes_two_known_people_and_a_code_that_the_words_allow() {
     assert_eq!(state(&case, Regime::California), State::Excluded);
     assert_eq!(state(&case, Regime::Hipaa), State::UnderReview, "each regime by itself");
     let decision = &case.decisions[0];
-    assert_eq!((decision.outcome, decision.second.as_deref()), (Outcome::Excluded { code: Code::D }, Some("Cem Demir")));
+    assert_eq!(
+        (decision.outcome, decision.second.as_deref()),
+        (Outcome::Excluded { code: Code::D }, Some("Cem Demir"))
+    );
 }
 
 #[test]
@@ -289,8 +312,10 @@ fn law_enforcement_delays_the_patient_notice_with_two_people_and_never_the_repor
     for (number, (fact, value)) in
         [(Fact::LeKind, "oral"), (Fact::LeStated, "2026-09-25"), (Fact::LeUntil, "2026-12-31")].into_iter().enumerate()
     {
-        does(&mut case, "Ada Berg", TUESDAY, |case, asked| change::set_fact(case, asked, fact, value, Some("detective called")))
-            .unwrap();
+        does(&mut case, "Ada Berg", TUESDAY, |case, asked| {
+            change::set_fact(case, asked, fact, value, Some("detective called"))
+        })
+        .unwrap();
         does(&mut case, "Cem Demir", TUESDAY, |case, asked| change::confirm(case, asked, number as u32 + 1)).unwrap();
     }
     let outlook = seen(&case, TUESDAY);

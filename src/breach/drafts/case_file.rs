@@ -29,11 +29,12 @@ pub fn file(subject: &Subject<'_>, entries: &[Entry]) -> Paper {
     Paper {
         title: format!("Case {}", case.case_id),
         subtitle: format!(
-            "{} severity, {} units, {} patients; opened {}.{rehearsal}",
+            "{} severity, {} units, {} patients; opened {}.{rehearsal} {}",
             case.severity().name(),
             case.units.len(),
             case.patients().len(),
-            subject.local(case.opened_at)
+            subject.local(case.opened_at),
+            subject.zone_note()
         ),
         blocks,
     }
@@ -57,10 +58,15 @@ fn evidence(subject: &Subject<'_>) -> Vec<Block> {
         Block::Note { text: "The rows behind each unit stand in evidence.csv and evidence.parquet.".to_owned() },
     ];
     for incident in case.incidents.values() {
-        let rows = incident.contributions.iter().map(|found| {
-            vec![found.id.clone(), format!("{:+.2}", found.weight), found.reason.clone()]
-        });
-        blocks.push(Block::heading(&format!("Why it was flagged: incident {}, {}", incident.incident_id, incident.status.name())));
+        let rows = incident
+            .contributions
+            .iter()
+            .map(|found| vec![found.id.clone(), format!("{:+.2}", found.weight), found.reason.clone()]);
+        blocks.push(Block::heading(&format!(
+            "Why it was flagged: incident {}, {}",
+            incident.incident_id,
+            incident.status.name()
+        )));
         blocks.push(Block::table(&["evidence", "log-odds", "reason"], rows.collect()));
         blocks.extend(incident.degraded.iter().map(|why| Block::text(format!("Evidence is incomplete: {why}"))));
     }
@@ -108,9 +114,15 @@ fn regimes(subject: &Subject<'_>) -> Vec<Block> {
             .duties
             .iter()
             .map(|duty| {
-                let done = duty.done_on.map_or_else(|| "not on record as sent".to_owned(), |day| format!("sent on {day}"));
+                let done =
+                    duty.done_on.map_or_else(|| "not on record as sent".to_owned(), |day| format!("sent on {day}"));
                 let late = if duty.late_days > 0 { format!(", {} days late", duty.late_days) } else { String::new() };
-                vec![duty.title.to_owned(), duty.citation.to_owned(), duty.deadline.to_string(), format!("{done}{late}")]
+                vec![
+                    duty.title.to_owned(),
+                    duty.citation.to_owned(),
+                    duty.deadline.to_string(),
+                    format!("{done}{late}"),
+                ]
             })
             .collect();
         if !rows.is_empty() {
@@ -177,7 +189,12 @@ fn decisions(subject: &Subject<'_>) -> Vec<Block> {
 
 fn history(subject: &Subject<'_>, entries: &[Entry]) -> Vec<Block> {
     let rows = entries.iter().map(|entry| {
-        vec![entry.sequence.to_string(), subject.local(entry.at), entry.by.clone(), entry.event.name().replace('_', " ")]
+        vec![
+            entry.sequence.to_string(),
+            subject.local(entry.at),
+            entry.by.clone(),
+            entry.event.name().replace('_', " "),
+        ]
     });
     vec![
         Block::heading("History"),

@@ -1,5 +1,7 @@
 //! The report to the California Department of Public Health, by the items of 22 CCR 79902(a)(1).
 
+use std::collections::BTreeSet;
+
 use super::paper::{Block, Field, Paper};
 use super::subject::Subject;
 use crate::breach::case::clock::ClockField;
@@ -15,8 +17,9 @@ pub fn report(subject: &Subject<'_>) -> Paper {
     Paper {
         title: "Report of a breach of medical information".to_owned(),
         subtitle: format!(
-            "To the California Department of Public Health, 22 CCR 79902(a). Case {}. Due on {due}.",
-            case.case_id
+            "To the California Department of Public Health, 22 CCR 79902(a). Case {}. Due on {due}. {}",
+            case.case_id,
+            subject.zone_note()
         ),
         blocks: vec![
             Block::Fields { fields: fields(subject) },
@@ -34,10 +37,15 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     let (case, names) = (subject.case, subject.names);
     let fact = |fact: Fact| case.facts.get(fact);
     let facility = match subject.facility {
-        Some(name) => Field::known("(A)", "Facility and address where it occurred", vec![name.to_owned(), "address: to be added".to_owned()]),
+        Some(name) => Field::known(
+            "(A)",
+            "Facility and address where it occurred",
+            vec![name.to_owned(), "address: to be added".to_owned()],
+        ),
         None => Field::unknown("(A)", "Facility and address where it occurred", "the configuration names no facility"),
     };
-    let occurred = case.units.iter().map(|unit| format!("{}: {}", names.patient(&unit.key.patient_id), subject.span(unit)));
+    let units = subject.units(Recipient::Cdph);
+    let occurred = units.iter().map(|unit| format!("{}: {}", names.patient(&unit.key.patient_id), subject.span(unit)));
     let mut detected = vec![subject.local(subject.outlook.detected_at)];
     if let Some(flagged) = case.clocks.get(ClockField::FlaggedAt) {
         detected.push(format!("marked by software: {}", subject.local(flagged)));
@@ -45,13 +53,14 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     if let Some(day) = subject.outlook.deadlines.detected_business_day {
         detected.push(format!("first business day (79901(f)): {day}"));
     }
-    let patients = case.patients().into_iter().map(|patient| names.patient(patient)).collect();
-    let mut people: Vec<String> = case.actors().into_iter().map(|actor| names.person(actor)).collect();
+    let patients: BTreeSet<&str> = units.iter().map(|unit| unit.key.patient_id.as_str()).collect();
+    let patients = patients.into_iter().map(|patient| names.patient(patient)).collect();
+    let actors: BTreeSet<&str> = units.iter().map(|unit| unit.key.user_id.as_str()).collect();
+    let mut people: Vec<String> = actors.into_iter().map(|actor| names.person(actor)).collect();
     people.push("contact details and witnesses: to be added".to_owned());
-    let mut resources: Vec<String> = case.units.iter().flat_map(|unit| unit.resources.clone()).collect();
-    resources.sort_unstable();
-    resources.dedup();
-    let mut extent = vec![format!("parts of the record opened: {}", resources.join(", "))];
+    let parts: BTreeSet<&str> = units.iter().flat_map(|unit| unit.resources.iter().map(String::as_str)).collect();
+    let parts: Vec<&str> = parts.into_iter().collect();
+    let mut extent = vec![format!("parts of the record opened: {}", parts.join(", "))];
     extent.extend(fact(Fact::Elements).map(str::to_owned));
     let links = case.links.iter().filter(|link| link.decided.as_ref().is_none_or(|(_, is_same)| *is_same));
     let earlier: Vec<String> = links.map(|link| format!("case {}: {}", link.case_id, link.why)).collect();
@@ -65,16 +74,28 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
         Field::known("(G)", "Who did it, witnesses, recipients", people),
         notified(subject),
         Field::stated("", "Representative of the facility", fact(Fact::Contact), "contact"),
-        Field::stated("", "Corrective and mitigating actions", fact(Fact::Corrective).or(fact(Fact::Mitigation)), "corrective"),
+        Field::stated(
+            "",
+            "Corrective and mitigating actions",
+            fact(Fact::Corrective).or(fact(Fact::Mitigation)),
+            "corrective",
+        ),
         match earlier.is_empty() {
-            true => Field::known("", "Earlier reported events, six years", vec!["none on record in this register".to_owned()]),
+            true => Field::known(
+                "",
+                "Earlier reported events, six years",
+                vec!["none on record in this register".to_owned()],
+            ),
             false => Field::known("", "Earlier reported events, six years", earlier),
         },
         Field::known("", "Copy of the notice to the patient", vec!["patient-notices.html, once completed".to_owned()]),
         Field::known(
             "",
             "Audit reports and other documents relied on",
-            vec!["evidence.csv, evidence.parquet, ledger.ndjson".to_owned(), "keep privileged material apart".to_owned()],
+            vec![
+                "evidence.csv, evidence.parquet, ledger.ndjson".to_owned(),
+                "keep privileged material apart".to_owned(),
+            ],
         ),
     ]
 }

@@ -14,7 +14,9 @@ pub fn answers(subject: &Subject<'_>) -> Paper {
     let due = subject.outlook.deadlines.hhs_deadline.map_or_else(String::new, |due| format!(" Due by {due}."));
     let mut blocks = vec![Block::Fields { fields: fields(subject) }];
     if subject.case.facts.is(Fact::Part2) {
-        blocks.push(Block::text("A record of a part 2 programme was opened: file the same answers again on the part 2 form."));
+        blocks.push(Block::text(
+            "A record of a part 2 programme was opened: file the same answers again on the part 2 form.",
+        ));
     }
     Paper {
         title: "Answers for the HHS breach portal".to_owned(),
@@ -39,7 +41,12 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     }
     vec![
         known("Report type", "initial report".to_owned()),
-        Field::stated("", "Covered entity, address, type", subject.facility, "contact; the configuration names the facility"),
+        Field::stated(
+            "",
+            "Covered entity, address, type",
+            subject.facility,
+            "contact; the configuration names the facility",
+        ),
         stated("Contact", Fact::Contact),
         known("Breach start and end", dates.map_or_else(String::new, |(first, last)| format!("{first} to {last}"))),
         known("Discovery start and end", subject.zone.date(subject.outlook.discovered_at).to_string()),
@@ -47,7 +54,11 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
         known("Type of breach", "unauthorized access/disclosure".to_owned()),
         known(
             "Location of the information",
-            if case.facts.medium() == "ehr" { "electronic medical record".to_owned() } else { case.facts.medium().to_owned() },
+            if case.facts.medium() == "ehr" {
+                "electronic medical record".to_owned()
+            } else {
+                case.facts.medium().to_owned()
+            },
         ),
         stated("Type of information: clinical, demographic, financial, other", Fact::Elements),
         description,

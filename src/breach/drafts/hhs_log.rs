@@ -14,9 +14,21 @@ use crate::breach::exclusions::Regime;
 const LARGE: usize = 500;
 
 const HEADER: [&str; 15] = [
-    "case_id", "report_id", "breach_start", "breach_end", "discovery_date", "individuals_affected", "type_of_breach",
-    "location_of_information", "type_of_information", "description", "safeguards_before", "individual_notice_first",
-    "individual_notice_last", "media_notice", "actions_taken",
+    "case_id",
+    "report_id",
+    "breach_start",
+    "breach_end",
+    "discovery_date",
+    "individuals_affected",
+    "type_of_breach",
+    "location_of_information",
+    "type_of_information",
+    "description",
+    "safeguards_before",
+    "individual_notice_first",
+    "individual_notice_last",
+    "media_notice",
+    "actions_taken",
 ];
 
 /// One row for each case that is a breach under HIPAA and was discovered in `year`.

@@ -29,7 +29,11 @@ pub fn calendar(cases: &[(&Case, Outlook)], now: Timestamp) -> String {
             line(&format!("DTSTART;VALUE=DATE:{}", day(duty.deadline)));
             line(&format!("DTEND;VALUE=DATE:{}", day(duty.deadline.tomorrow().unwrap_or(duty.deadline))));
             line(&format!("SUMMARY:{}", escaped(&format!("{}: case {}", duty.title, case.case_id))));
-            let what = format!("{}, {}. In time until the end of this day at the facility.", one.regime.title(), duty.citation);
+            let what = format!(
+                "{}, {}. In time until the end of this day at the facility.",
+                one.regime.title(),
+                duty.citation
+            );
             line(&format!("DESCRIPTION:{}", escaped(&what)));
             for fixed in ["BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-P7D", "DESCRIPTION:Due in a week", "END:VALARM"] {
                 line(fixed);

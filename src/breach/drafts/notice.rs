@@ -1,48 +1,61 @@
 //! The notice to the patient, by 45 CFR 164.404(c): what happened, what information, what the person can do, what the
 //! facility does, and whom to ask. In plain words; the information itself is never repeated.
 
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
 use super::paper::{Block, Field, Paper};
-use super::subject::Subject;
+use super::subject::{Subject, in_words};
 use crate::breach::case::CaseUnit;
+use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
 
 /// A letter for each patient, each on its own page.
 #[must_use]
 pub fn letters(subject: &Subject<'_>) -> Paper {
-    let patients = subject.case.patients();
+    let units = subject.units(Recipient::Patient);
+    let patients: BTreeSet<&str> = units.iter().map(|unit| unit.key.patient_id.as_str()).collect();
     let mut blocks = Vec::new();
     for (number, patient) in patients.iter().enumerate() {
         if number > 0 {
             blocks.push(Block::PageBreak);
         }
-        letter(subject, patient, &mut blocks);
+        let own: Vec<&CaseUnit> = units.iter().copied().filter(|unit| unit.key.patient_id == *patient).collect();
+        letter(subject, patient, &own, &mut blocks);
     }
     Paper {
         title: "Notice of data breach".to_owned(),
-        subtitle: format!("{} letters for case {}. First-class mail to the last known address, unless the patient asked for other means.", patients.len(), subject.case.case_id),
+        subtitle: format!(
+            "{} letters for case {}. First-class mail to the last known address, unless the patient asked for other means.",
+            patients.len(),
+            subject.case.case_id
+        ),
         blocks,
     }
 }
 
-fn letter(subject: &Subject<'_>, patient: &str, blocks: &mut Vec<Block>) {
+fn letter(subject: &Subject<'_>, patient: &str, units: &[&CaseUnit], blocks: &mut Vec<Block>) {
     let case = subject.case;
     let known = subject.names.patients.get(patient);
     let address = match known.filter(|known| !known.address.is_empty()) {
         Some(known) => Field::known("", "To", [vec![known.name.clone()], known.address.clone()].concat()),
         None => Field::unknown("", "To", "no name and address were given (cases packet --context DIR)"),
     };
-    blocks.push(Block::Fields { fields: vec![address] });
-    let units: Vec<&CaseUnit> = case.units.iter().filter(|unit| unit.key.patient_id == patient).collect();
-    let days = |unit: &&CaseUnit| subject.zone.date(unit.occurred_first).to_string();
-    let mut days: Vec<String> = units.iter().map(days).collect();
-    days.sort_unstable();
-    days.dedup();
-    let discovered = subject.zone.date(subject.outlook.discovered_at);
-    let who = if case.actors().len() == 1 { "A member of our workforce" } else { "Members of our workforce" };
+    let from = Field::stated("", "From", subject.facility, "contact; the configuration names the facility");
+    blocks.push(Block::Fields { fields: vec![from, address] });
+    let days: BTreeSet<Date> = units.iter().map(|unit| subject.zone.date(unit.occurred_first)).collect();
+    let days: Vec<String> = days.into_iter().map(in_words).collect();
+    let discovered = in_words(subject.zone.date(subject.outlook.discovered_at));
+    let who = if units.iter().all(|unit| unit.key.user_id == units[0].key.user_id) {
+        "A member of our workforce"
+    } else {
+        "Members of our workforce"
+    };
     blocks.push(Block::heading("What happened"));
     blocks.push(Block::text(format!(
         "{who} opened your medical record on {} without a reason on record that has to do with your care. We found this on {discovered}.",
-        days.join(", ")
+        days.join("; ")
     )));
     if let Some(narrative) = case.facts.get(Fact::Narrative) {
         blocks.push(Block::text(narrative));

@@ -44,13 +44,26 @@ impl Field {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Block {
-    Heading { text: String },
-    Text { text: String },
-    Note { text: String },
-    Fields { fields: Vec<Field> },
-    Table { head: Vec<String>, rows: Vec<Vec<String>> },
+    Heading {
+        text: String,
+    },
+    Text {
+        text: String,
+    },
+    Note {
+        text: String,
+    },
+    Fields {
+        fields: Vec<Field>,
+    },
+    Table {
+        head: Vec<String>,
+        rows: Vec<Vec<String>>,
+    },
     /// A picture made by this program.
-    Picture { svg: String },
+    Picture {
+        svg: String,
+    },
     PageBreak,
 }
 
@@ -101,7 +114,10 @@ mod tests {
 
     #[test]
     fn values_are_escaped_and_what_is_unknown_says_so() {
-        let fields = vec![Field::known("(A)", "Name", vec!["<b>O'Brien</b>".to_owned()]), Field::unknown("(B)", "When", "no log")];
+        let fields = vec![
+            Field::known("(A)", "Name", vec!["<b>O'Brien</b>".to_owned()]),
+            Field::unknown("(B)", "When", "no log"),
+        ];
         let paper = Paper { title: "T".to_owned(), subtitle: String::new(), blocks: vec![Block::Fields { fields }] };
         let html = paper.html().unwrap();
         assert!(html.contains("&lt;b&gt;O&#x27;Brien") && !html.contains("<b>O'Brien"), "{html}");

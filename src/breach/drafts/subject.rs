@@ -1,7 +1,10 @@
 //! What every paper of a case draws on.
 
+use jiff::civil::Date;
+
 use super::names::Names;
-use crate::breach::case::outlook::Outlook;
+use crate::breach::case::event::Recipient;
+use crate::breach::case::outlook::{Outlook, reportable};
 use crate::breach::case::{Case, CaseUnit};
 use crate::model::time::{Timestamp, Zone};
 
@@ -17,19 +20,42 @@ pub struct Subject<'s> {
 }
 
 impl Subject<'_> {
-    /// Local date and time to the second, with the zone.
+    /// Local date and time to the second; the paper names the zone once.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> String {
-        let local = self.zone.datetime(at);
-        format!("{} {:02}:{:02}:{:02} ({})", local.date(), local.hour(), local.minute(), local.second(), self.zone.name())
+        self.zone.datetime(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// When a unit happened: one moment, or from first to last access.
     #[must_use]
     pub fn span(&self, unit: &CaseUnit) -> String {
-        if unit.occurred_first == unit.occurred_last {
-            return self.local(unit.occurred_first);
+        let (first, last) = (self.local(unit.occurred_first), self.local(unit.occurred_last));
+        match first == last {
+            true => first,
+            false => {
+                let is_one_day = self.zone.date(unit.occurred_first) == self.zone.date(unit.occurred_last);
+                let last = if is_one_day { last.split(' ').next_back().unwrap_or_default() } else { last.as_str() };
+                format!("{first} to {last}")
+            }
         }
-        format!("{} to {}", self.local(unit.occurred_first), self.local(unit.occurred_last))
     }
+
+    /// Whose clock the paper's times are of.
+    #[must_use]
+    pub fn zone_note(&self) -> String {
+        format!("Times are local times at the facility ({}).", self.zone.name())
+    }
+
+    /// The units that something sent to `to` is about.
+    #[must_use]
+    pub fn units(&self, to: Recipient) -> Vec<&CaseUnit> {
+        let keys = reportable(self.case, to);
+        self.case.units.iter().filter(|unit| keys.contains(&unit.key)).collect()
+    }
+}
+
+/// A date as a letter writes it.
+#[must_use]
+pub fn in_words(date: Date) -> String {
+    date.strftime("%B %-d, %Y").to_string()
 }

@@ -9,12 +9,12 @@ use jiff::civil::Date;
 use super::render::short;
 use super::show::proposed;
 use super::{ByArgs, Desk};
+use crate::breach::case::Case;
 use crate::breach::case::change::{self, Asked, Refusal, Verdict};
 use crate::breach::case::clock::ClockField;
 use crate::breach::case::event::{Event, Notice, Recipient};
 use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::reportable;
-use crate::breach::case::Case;
 use crate::breach::exclusions::{Code, Regime};
 use crate::cli::Usage;
 use crate::cli::deadlines::{parse_date, parse_spoken};
@@ -254,22 +254,22 @@ pub(super) fn decide(desk: &mut Desk, args: &DecideArgs) -> Result<()> {
     }
     let regime = regime(args.regime.as_deref().unwrap_or_default())?;
     let code = args.exclude.as_deref().map(|name| code(regime, name)).transpose()?;
-    let verdict =
-        Verdict { regime, code, patients: &args.patient, grounds: &args.grounds, factors: &args.factor };
+    let verdict = Verdict { regime, code, patients: &args.patient, grounds: &args.grounds, factors: &args.factor };
     act(desk, &args.case, &args.by, |case, asked| change::decide(case, asked, &verdict))
 }
 
 fn regime(name: &str) -> Result<Regime> {
     let wanted = name.trim().to_lowercase().replace('-', "_");
     let found = Regime::ALL.iter().find(|(_, known)| *known == wanted || (wanted == "ca" && *known == "california"));
-    found.map(|(regime, _)| *regime).ok_or_else(|| {
-        Usage(format!("--regime \"{name}\": expected california, hipaa or civil_code")).into()
-    })
+    found
+        .map(|(regime, _)| *regime)
+        .ok_or_else(|| Usage(format!("--regime \"{name}\": expected california, hipaa or civil_code")).into())
 }
 
 fn code(regime: Regime, name: &str) -> Result<Code> {
     Code::named(regime, name).ok_or_else(|| {
-        let known: Vec<&str> = Code::ALL.iter().filter(|(_, of, ..)| *of == regime).map(|(.., name, _)| *name).collect();
+        let known: Vec<&str> =
+            Code::ALL.iter().filter(|(_, of, ..)| *of == regime).map(|(.., name, _)| *name).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Usage(format!("--exclude \"{name}\" is no exclusion of {}: it has {known}", regime.title())).into()
     })

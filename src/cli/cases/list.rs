@@ -33,8 +33,11 @@ pub(super) fn run(desk: &Desk, args: &ListArgs) -> Result<()> {
     let now = desk.moment(args.as_of);
     let cases = desk.office.register.cases()?;
     let all = cases.len();
-    let mut shown: Vec<(Case, Outlook)> =
-        cases.into_iter().map(|case| (desk.office.outlook(&case, now), case)).map(|(outlook, case)| (case, outlook)).collect();
+    let mut shown: Vec<(Case, Outlook)> = cases
+        .into_iter()
+        .map(|case| (desk.office.outlook(&case, now), case))
+        .map(|(outlook, case)| (case, outlook))
+        .collect();
     shown.retain(|(_, outlook)| args.all || !outlook.is_closed);
     shown.sort_by(|(a, one), (b, other)| urgency(one).cmp(&urgency(other)).then(b.score().total_cmp(&a.score())));
     let mut out = io::stdout().lock();
@@ -54,7 +57,9 @@ pub(super) fn run(desk: &Desk, args: &ListArgs) -> Result<()> {
 }
 
 /// Alarms first, then by the next date.
-fn urgency(outlook: &Outlook) -> (std::cmp::Reverse<Option<crate::breach::case::outlook::Alarm>>, Option<jiff::civil::Date>) {
+fn urgency(
+    outlook: &Outlook,
+) -> (std::cmp::Reverse<Option<crate::breach::case::outlook::Alarm>>, Option<jiff::civil::Date>) {
     let alarm = outlook.attention.first().map(|first| first.alarm);
     (std::cmp::Reverse(alarm), outlook.next_duty().map(|duty| duty.deadline).or(Some(jiff::civil::Date::MAX)))
 }
@@ -66,7 +71,17 @@ fn state(outlook: &Outlook, regime: Regime) -> State {
 fn table(shown: &[(Case, Outlook)], paint: Paint) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["case", "severity", "people", "patients", "California", "HIPAA", "next", "assigned", "attention"]);
+    table.set_header([
+        "case",
+        "severity",
+        "people",
+        "patients",
+        "California",
+        "HIPAA",
+        "next",
+        "assigned",
+        "attention",
+    ]);
     for (case, outlook) in shown {
         let attention = outlook.attention.first().map_or_else(String::new, |first| waits(first, paint));
         let rehearsal = if case.is_rehearsal { " (rehearsal)" } else { "" };

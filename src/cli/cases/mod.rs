@@ -3,7 +3,7 @@
 mod change;
 mod export;
 mod list;
-mod open;
+pub(super) mod open;
 mod packet;
 mod remind;
 mod render;
@@ -80,7 +80,7 @@ impl Desk {
         let (config, secrets) = settings(path)?;
         let office = Office::open(&config, &secrets, creates)?;
         let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
-        Ok(Self { facility: config.facility.name.clone(), office, zone })
+        Ok(Self { facility: config.facility.name, office, zone })
     }
 
     /// The instant for which something is shown.

@@ -121,7 +121,12 @@ impl<'p> Page<'p> {
         self.line(&format!("opened {opened} ({}), assigned to {assigned}", case.facility.timezone));
         for incident in case.incidents.values() {
             let merged = incident.merged_into.as_deref().map_or_else(String::new, |into| format!(" into {into}"));
-            self.line(&format!("incident {} ({}), {}{merged}", incident.incident_id, incident.kind.name(), incident.status.name()));
+            self.line(&format!(
+                "incident {} ({}), {}{merged}",
+                incident.incident_id,
+                incident.kind.name(),
+                incident.status.name()
+            ));
         }
         let advice = self.paint.dim("Counts and proposals, not legal advice. Software clears nothing here; people do.");
         self.line(&advice);
@@ -144,7 +149,9 @@ impl<'p> Page<'p> {
         let (users, patients) = (case.actors().len(), case.patients().len());
         let (users, patients) = (counted(users, "person", "people"), counted(patients, "patient", "patients"));
         self.heading(&format!("Units: {} ({users}, {patients})", case.units.len()));
-        self.line("  person        patient       first access      last access       accesses  actions; parts of the chart");
+        self.line(
+            "  person        patient       first access      last access       accesses  actions; parts of the chart",
+        );
         for unit in case.units.iter().take(LISTED) {
             let line = self.unit(unit);
             self.line(&line);

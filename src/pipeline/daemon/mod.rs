@@ -3,7 +3,8 @@
 //! ```text
 //!  reader threads --batches--> engine thread: decode (all cores) -> Engine -> one Store::commit
 //!                                                                                |
-//!  tokio: HTTP, figures, one driver for each sink <------ bell, outbox -----------'
+//!  tokio: HTTP, figures, one driver for each sink <------ bell, outbox -----------+
+//!  register thread: handoffs -> cases, reminders <------- bell, handoffs ---------'
 //! ```
 //!
 //! One thread owns the engine and the store. It reads the context to where it ended at the start before
@@ -11,6 +12,7 @@
 //! ([`lanes`]) and commits results, state and positions together ([`cadence`]).
 
 mod cadence;
+mod clerk;
 mod delivery;
 pub mod demo;
 mod figures;
@@ -34,7 +36,9 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{connection, facility, hostname, producer_properties, sinks as sink_settings, store as store_options};
+pub use settings::{
+    connection, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
+};
 pub use status::{Phase, Status};
 
 use crate::breach::handoff::{RunIdentity, RunKind};
@@ -49,6 +53,7 @@ use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Read
 use crate::store::{Store, StoreHandle};
 use crate::telemetry::{Health, Journal, Metrics, serve};
 use cadence::Cadence;
+use clerk::{Bell, Clerk};
 use figures::Figures;
 use intake::Decoders;
 use lanes::Lanes;
@@ -66,15 +71,19 @@ pub struct Mode {
     pub run_kind: RunKind,
     /// Answer on `[http] listen`.
     pub serves_http: bool,
+    /// Open cases of what is handed over.
+    pub keeps_register: bool,
     /// Refuse accesses more than a day after the present.
     pub refuses_future: bool,
 }
 
 impl Mode {
     /// A hospital's daemon.
-    pub const LIVE: Self = Self { run_kind: RunKind::Live, serves_http: true, refuses_future: true };
+    pub const LIVE: Self =
+        Self { run_kind: RunKind::Live, serves_http: true, keeps_register: true, refuses_future: true };
     /// A log of some other time, shown once.
-    pub const DEMO: Self = Self { run_kind: RunKind::Demo, serves_http: false, refuses_future: false };
+    pub const DEMO: Self =
+        Self { run_kind: RunKind::Demo, serves_http: false, keeps_register: false, refuses_future: false };
 }
 
 /// A running daemon.
@@ -87,6 +96,7 @@ pub struct Daemon {
     journal: Arc<Journal>,
     http: Option<SocketAddr>,
     drivers: Vec<JoinHandle<()>>,
+    clerk: Option<Clerk>,
     /// The engine thread has ended.
     ended: CancellationToken,
     /// Sinks and the HTTP server are to end.
@@ -132,6 +142,7 @@ impl Daemon {
             stop.clone(),
         ));
 
+        let clerk = if mode.keeps_register { Some(Clerk::start(config, secrets, Arc::clone(&journal))?) } else { None };
         let (commands, obeyed) = unbounded();
         let parts = Parts {
             setup: Setup::new(config, secrets, mode, connection)?,
@@ -140,6 +151,7 @@ impl Daemon {
             health,
             status: Arc::clone(&status),
             wakers,
+            bell: clerk.as_ref().map(Clerk::bell),
         };
         let (told_end, told) = (ended.clone(), Arc::clone(&journal));
         let engine = thread::Builder::new()
@@ -156,7 +168,7 @@ impl Daemon {
                 outcome
             })
             .context("cannot start the engine's thread")?;
-        Ok(Self { runtime, engine, commands, status, store: handle, journal, http, drivers, ended, stop })
+        Ok(Self { runtime, engine, commands, status, store: handle, journal, http, drivers, clerk, ended, stop })
     }
 
     /// How far it is.
@@ -212,6 +224,8 @@ impl Daemon {
         // A daemon that has ended is told nothing.
         let _ = self.commands.send(Command::Stop);
         let outcome = self.engine.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread has panicked")));
+        // What the last commit handed over becomes cases before the end.
+        self.clerk.into_iter().for_each(Clerk::stop);
         self.stop.cancel();
         self.runtime.block_on(async {
             for driver in self.drivers {
@@ -285,11 +299,13 @@ struct Parts {
     health: Arc<Health>,
     status: Arc<Status>,
     wakers: Vec<Arc<tokio::sync::Notify>>,
+    /// The way to the case register.
+    bell: Option<Bell>,
 }
 
 impl Parts {
     fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
-        let Self { setup, partitions, journal, health, status, wakers } = self;
+        let Self { setup, partitions, journal, health, status, wakers, bell } = self;
         let Setup { config, connection, mode, copies, reporter } = setup;
         let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
         journal.started(run_kind, &reporter.run.policy_hash);
@@ -307,7 +323,7 @@ impl Parts {
         };
         let zone = &reporter.facility.zone;
         let (mut decoder, mut quarantine) = (Decoder::new(zone.clone()), Quarantine::new(copies));
-        let watchers = Watchers { journal: &journal, health: &health, status: &status, commands };
+        let watchers = Watchers { journal: &journal, health: &health, status: &status, bell: bell.as_ref(), commands };
         let loaded =
             startup::load(&mut engine, &mut remembered, context.as_ref(), &mut decoder, &mut quarantine, &watchers)?;
         let Some(loaded) = loaded else { return Ok(()) };
@@ -331,6 +347,7 @@ impl Parts {
             health,
             status,
             wakers,
+            bell,
             refuses_future: mode.refuses_future,
             records: Records::default(),
             own_rows: remembered.policy_row.into_iter().collect(),

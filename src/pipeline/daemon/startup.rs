@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::clerk::Bell;
 use super::intake::facts;
 use super::quarantine::Quarantine;
 use super::status::Status;
@@ -69,6 +70,7 @@ pub(super) struct Watchers<'w> {
     pub(super) journal: &'w Journal,
     pub(super) health: &'w Health,
     pub(super) status: &'w Status,
+    pub(super) bell: Option<&'w Bell>,
     pub(super) commands: &'w Receiver<Command>,
 }
 
@@ -134,6 +136,10 @@ pub(super) fn load(
                 KafkaEvent::Batch(batch) => {
                     let now = clock::now();
                     let mut found = facts(&batch, decoder, now);
+                    watchers
+                        .bell
+                        .into_iter()
+                        .for_each(|bell| bell.tell(found.updates.iter().map(|(_, update)| update)));
                     let is_known = |number: usize| {
                         let record = &batch.records()[number];
                         let partition = TopicPartition::new(batch.topic(record).clone(), record.partition);

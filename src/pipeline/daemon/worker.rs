@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvError, never, select};
 use tokio::sync::Notify;
 
 use super::cadence::Cadence;
+use super::clerk::Bell;
 use super::figures::Figures;
 use super::intake::{Decoders, facts};
 use super::lanes::{Due, Lanes};
@@ -52,6 +53,8 @@ pub(super) struct Worker {
     pub(super) status: Arc<Status>,
     /// Rung when the outbox has something new.
     pub(super) wakers: Vec<Arc<Notify>>,
+    /// The way to the case register, where one is kept.
+    pub(super) bell: Option<Bell>,
     /// Whether accesses more than a day after the present are rejects.
     pub(super) refuses_future: bool,
     pub(super) records: Records,
@@ -155,6 +158,7 @@ impl Worker {
         let now = clock::now();
         let found = facts(batch, &mut self.context_decoder, now);
         self.journal.metrics().context_updates(found.updates.len() as u64);
+        self.bell.iter().for_each(|bell| bell.tell(found.updates.iter().map(|(_, update)| update)));
         self.engine.learn(found.updates.into_iter().map(|(_, update)| update));
         self.quarantine.take(batch, found.rejects, &self.journal, now);
         self.has_learned = true;
@@ -211,6 +215,7 @@ impl Worker {
             }
             if !part.facts.is_empty() {
                 self.journal.metrics().context_updates(part.facts.len() as u64);
+                self.bell.iter().for_each(|bell| bell.tell(&part.facts));
                 self.engine.learn(part.facts);
                 self.has_learned = true;
             }
@@ -300,6 +305,9 @@ impl Worker {
             quarantine: self.quarantine.drain(&self.journal, clock::now()),
         };
         let receipt = self.store.commit(&commit)?;
+        if receipt.handoffs > 0 {
+            self.bell.iter().for_each(Bell::ring);
+        }
         if receipt.outbox > 0 {
             self.wakers.iter().for_each(|waker| waker.notify_one());
         }

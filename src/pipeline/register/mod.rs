@@ -2,6 +2,7 @@
 
 pub mod evidence;
 pub mod handoffs;
+pub mod opening;
 pub mod packet;
 pub mod people;
 mod reminders;
@@ -108,6 +109,35 @@ impl Office {
         Ok(taken?)
     }
 
+    /// Takes some of the handoffs that the daemon has committed, and marks them taken in the same transaction. What no
+    /// case can be made of is marked too; it stays in the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; then nothing is changed.
+    pub fn take_waiting(&mut self, at: Timestamp) -> Result<Taken> {
+        /// Handoffs in one transaction: while it lasts, nobody else writes.
+        const AT_ONCE: u32 = 100;
+        let facility = self.facility.clone();
+        let taken = self.register.write(|pen| {
+            let (mut handoffs, mut unreadable) = (Vec::new(), Vec::new());
+            let waiting = pen.waiting_handoffs(AT_ONCE)?;
+            let ids: Vec<String> = waiting.iter().map(|(id, _)| id.clone()).collect();
+            for (id, json) in waiting {
+                match serde_json::from_str(&json) {
+                    Ok(handoff) => handoffs.push(handoff),
+                    Err(error) => unreadable.push(format!("handoff {id} does not read back: {error}")),
+                }
+            }
+            let bringing = Bringing { by: REGISTER, at, is_rehearsal: false };
+            let mut taken = take_all(pen, &handoffs, &facility, bringing)?;
+            taken.handoffs += unreadable.len();
+            taken.refused.extend(unreadable);
+            pen.mark_taken(&ids)?;
+            Ok::<Taken, StoreError>(taken)
+        });
+        Ok(taken?)
+    }
+
     /// Does to a case what a person asks for. The case as it is then, and the event.
     ///
     /// # Errors
@@ -192,11 +222,8 @@ impl Office {
         if verified.broken.is_none() {
             let kept = self.register.cases()?;
             verified.cases = kept.len();
-            let ids: BTreeSet<&String> =
-                kept.iter().map(|case| &case.case_id).chain(verifier.cases().keys()).collect();
-            let differs = |id: &&&String| {
-                kept.iter().find(|case| case.case_id == ***id) != verifier.cases().get(**id)
-            };
+            let ids: BTreeSet<&String> = kept.iter().map(|case| &case.case_id).chain(verifier.cases().keys()).collect();
+            let differs = |id: &&&String| kept.iter().find(|case| case.case_id == ***id) != verifier.cases().get(**id);
             verified.differing = ids.iter().filter(differs).map(|id| (**id).clone()).collect();
         }
         Ok(verified)

@@ -33,7 +33,8 @@ impl Office {
             if outlook.is_closed {
                 continue;
             }
-            let new = outlook.attention.into_iter().filter(|one| again || !case.reminded.contains_key(&one.reminder_id));
+            let new =
+                outlook.attention.into_iter().filter(|one| again || !case.reminded.contains_key(&one.reminder_id));
             due.extend(new.map(|attention| Due {
                 case_id: case.case_id.clone(),
                 severity: case.severity(),

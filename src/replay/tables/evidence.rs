@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn both_files_hold_the_same_rows() {
         let directory = tempfile::tempdir().unwrap();
-        let row = serde_json::json!({ "event_id": "e1", "occurred_at": "2026-06-01T07:00:03.134000Z", "action": "view" });
+        let row =
+            serde_json::json!({ "event_id": "e1", "occurred_at": "2026-06-01T07:00:03.134000Z", "action": "view" });
         write_evidence(directory.path(), &[row.as_object().unwrap().clone()]).unwrap();
         let csv = std::fs::read_to_string(directory.path().join("evidence.csv")).unwrap();
         assert!(csv.starts_with("event_id,occurred_at,") && csv.contains("e1,2026-06-01T07:00:03.134000Z,"), "{csv}");

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::super::Case;
 use super::{Duty, RegimeOutlook, State};
-use crate::breach::{calendar, iso_date};
 use crate::breach::exclusions::Regime;
+use crate::breach::{calendar, iso_date};
 use crate::model::time::{HOUR, Timestamp};
 use jiff::civil::Date;
 

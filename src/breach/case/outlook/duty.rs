@@ -34,13 +34,7 @@ pub struct Duty {
 }
 
 /// The duties of a regime for the units that are not excluded, earliest first.
-pub(super) fn duties(
-    case: &Case,
-    regime: Regime,
-    deadlines: &Deadlines,
-    open: &[&CaseUnit],
-    today: Date,
-) -> Vec<Duty> {
+pub(super) fn duties(case: &Case, regime: Regime, deadlines: &Deadlines, open: &[&CaseUnit], today: Date) -> Vec<Duty> {
     let mut duties = Vec::new();
     let mut add = |to, title, citation, deadline: Option<Date>| {
         if let Some(deadline) = deadline {

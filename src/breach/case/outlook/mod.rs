@@ -156,16 +156,12 @@ pub fn outlook(case: &Case, now: Timestamp, unopened_after: i64) -> Outlook {
 /// Whose knowledge counts in a case.
 #[must_use]
 pub fn imputed(case: &Case) -> Imputed {
-    Imputed {
-        knower_is_actor: case.facts.is(Fact::KnowerIsActor),
-        associate_is_agent: case.facts.is(Fact::BaIsAgent),
-    }
+    Imputed { knower_is_actor: case.facts.is(Fact::KnowerIsActor), associate_is_agent: case.facts.is(Fact::BaIsAgent) }
 }
 
 fn deadlines(case: &Case, known: Known, zone: &Zone) -> Deadlines {
     let affected = |unit: &&CaseUnit| !is_excluded(case, Regime::Hipaa, unit);
-    let mut patients: Vec<&str> =
-        case.units.iter().filter(affected).map(|unit| unit.key.patient_id.as_str()).collect();
+    let mut patients: Vec<&str> = case.units.iter().filter(affected).map(|unit| unit.key.patient_id.as_str()).collect();
     patients.sort_unstable();
     patients.dedup();
     let regimes = case.facility.regimes();
@@ -282,14 +278,19 @@ fn recounted(case: &Case, deadlines: &Deadlines) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &case.facility;
     if Zone::named(&facts.timezone).is_err() {
-        notes.push(format!("the time zone {} is not in this program's database: dates are counted in UTC", facts.timezone));
+        notes.push(format!(
+            "the time zone {} is not in this program's database: dates are counted in UTC",
+            facts.timezone
+        ));
     }
     for (what, then, now) in [
         ("time-zone database", facts.tz_database.as_str(), Zone::database_version()),
         ("calendar of business days", facts.calendar_version.as_str(), calendar::CALENDAR_VERSION),
     ] {
         if then != now {
-            notes.push(format!("the {what} was {then} when the case was opened and is {now} now: dates are counted anew"));
+            notes.push(format!(
+                "the {what} was {then} when the case was opened and is {now} now: dates are counted anew"
+            ));
         }
     }
     if deadlines.calendar_checked == Some(false) {

@@ -1,0 +1,162 @@
+//! The clerk: a thread of its own that makes cases of what the engine's thread handed over.
+//!
+//! Handoffs wait in the store until they are taken, so nothing is lost when the clerk is behind, fails or was killed:
+//! taking them and marking them taken is one transaction. Detection never waits for the register.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+
+use crate::breach::case::staff::Member;
+use crate::config::{Config, Secrets};
+use crate::model::context::{ContextRecord, ContextUpdate};
+use crate::model::time::{MINUTE, Timestamp};
+use crate::pipeline::clock;
+use crate::pipeline::register::Office;
+use crate::pipeline::register::people::full_name;
+use crate::telemetry::Journal;
+
+/// How often the clerk looks by itself.
+const TURN: Duration = Duration::from_secs(1);
+/// How often reminders are looked for.
+const REMINDERS: i64 = MINUTE;
+
+/// What the clerk is told.
+#[derive(Debug)]
+enum News {
+    /// Handoffs wait.
+    Handoffs,
+    /// Members of the workforce, as the context topics tell them.
+    Members(Vec<Member>),
+    Stop,
+}
+
+/// The way to the clerk; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Bell(Sender<News>);
+
+impl Bell {
+    /// Handoffs were committed.
+    pub(super) fn ring(&self) {
+        // A clerk that has ended left its reason in the log; the handoffs wait for the next start.
+        let _ = self.0.send(News::Handoffs);
+    }
+
+    /// Tells the workforce that these facts name.
+    pub(super) fn tell<'u>(&self, updates: impl IntoIterator<Item = &'u ContextUpdate>) {
+        let members: Vec<Member> = updates.into_iter().filter_map(member).collect();
+        if !members.is_empty() {
+            let _ = self.0.send(News::Members(members));
+        }
+    }
+}
+
+fn member(update: &ContextUpdate) -> Option<Member> {
+    let Some(ContextRecord::Workforce(member)) = &update.record else { return None };
+    Some(Member {
+        user_id: member.user_id.clone(),
+        name: full_name(member.given_name.as_deref(), member.family_name.as_deref()),
+        manager_id: member.manager_id.clone(),
+    })
+}
+
+/// The running clerk.
+#[derive(Debug)]
+pub(super) struct Clerk {
+    bell: Bell,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Clerk {
+    /// Opens the register beside the engine's store, and starts.
+    ///
+    /// # Errors
+    /// When the register cannot be opened.
+    pub(super) fn start(config: &Config, secrets: &Secrets, journal: Arc<Journal>) -> Result<Self> {
+        let office = Office::open(config, secrets, true)?;
+        let (sender, news) = unbounded();
+        let thread = thread::Builder::new()
+            .name("chartsentry-register".to_owned())
+            .spawn(move || Desk { office, journal, reminded_at: clock::now() }.work(&news))
+            .context("cannot start the register's thread")?;
+        Ok(Self { bell: Bell(sender), thread })
+    }
+
+    /// The way to it.
+    pub(super) fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
+    /// Takes what still waits, and ends.
+    pub(super) fn stop(self) {
+        let _ = self.bell.0.send(News::Stop);
+        // A clerk that panicked left its handoffs waiting.
+        let _ = self.thread.join();
+    }
+}
+
+/// What the clerk's thread owns.
+struct Desk {
+    office: Office,
+    journal: Arc<Journal>,
+    reminded_at: Timestamp,
+}
+
+impl Desk {
+    fn work(mut self, news: &Receiver<News>) {
+        loop {
+            let is_last = match news.recv_timeout(TURN) {
+                Ok(News::Members(members)) => {
+                    let kept = self.office.register.write(|pen| pen.add_staff(&members));
+                    self.complain(kept.map_err(Into::into));
+                    continue;
+                }
+                Ok(News::Handoffs) | Err(RecvTimeoutError::Timeout) => false,
+                Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => true,
+            };
+            let taken = self.take();
+            self.complain(taken);
+            if clock::now() - self.reminded_at >= REMINDERS {
+                self.reminded_at = clock::now();
+                let reminded = self.remind();
+                self.complain(reminded);
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Everything that waits, some at a time.
+    fn take(&mut self) -> Result<()> {
+        loop {
+            let now = clock::now();
+            let taken = self.office.take_waiting(now)?;
+            if taken.handoffs == 0 {
+                return Ok(());
+            }
+            self.journal.cases(taken.opened.len(), taken.widened.len());
+            for why in &taken.refused {
+                self.journal.handoff_refused(why, now);
+            }
+        }
+    }
+
+    fn remind(&mut self) -> Result<()> {
+        let now = clock::now();
+        let due = self.office.due(now, false)?;
+        for one in &due {
+            self.journal.reminder(&one.case_id, one.attention.alarm.name(), &one.attention.text, now);
+        }
+        if due.is_empty() { Ok(()) } else { self.office.reminded(&due, crate::breach::case::intake::REGISTER, now) }
+    }
+
+    fn complain(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            self.journal.register_failed(&format!("{error:#}"), clock::now());
+        }
+    }
+}
