@@ -5,7 +5,21 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use chartsentry::breach::case::outlook::Alarm;
+use chartsentry::breach::ledger;
+use chartsentry::config::{Config, Secrets};
+use chartsentry::model::incident::Severity;
+use chartsentry::model::time::DAY;
+use chartsentry::pipeline::clock;
+use chartsentry::pipeline::register::Office;
+use chartsentry::sink::encode::Encoder;
+use chartsentry::sink::pseudonym::Identifiers;
+use chartsentry::sink::routing::Route;
+use chartsentry::sink::settings::Format;
+use chartsentry::store::{Store, StoreOptions};
+use data_encoding::HEXLOWER;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// A folder of its own with a register in it.
@@ -173,10 +187,9 @@ fn two_people_clear_and_neither_is_the_one_who_looked() {
     let with = |by: &[&'static str]| -> Vec<String> {
         exclude.iter().map(|word| (*word).to_owned()).chain(by.iter().map(|word| (*word).to_owned())).collect()
     };
-    let words = |owned: &[String]| -> Vec<String> { owned.to_vec() };
     let run = |owned: Vec<String>| house.cases(&owned.iter().map(String::as_str).collect::<Vec<_>>());
 
-    let mut own = words(&with(&[]));
+    let mut own = with(&[]);
     own.extend(["--by".to_owned(), actor]);
     assert!(text(&run(own).stderr).contains("conflict of interest"));
     assert!(text(&run(with(&["--by", "Nobody Known"])).stderr).contains("--outsider"));
@@ -226,8 +239,7 @@ fn a_changed_byte_in_the_ledger_is_found_and_so_is_a_cut_end() {
 fn the_register_is_used_beside_a_process_that_holds_the_store() {
     let house = House::new();
     let opened = house.opened();
-    let options = chartsentry::store::StoreOptions { path: house.path("register.db"), key: None };
-    let held = chartsentry::store::Store::open(&options).unwrap();
+    let held = Store::open(&StoreOptions { path: house.path("register.db"), key: None }).unwrap();
     assert_eq!(house.listed().len(), opened.len());
     house.done(&["note", &opened[0], "while the daemon runs", "--by", "Ada Berg"]);
     drop(held);
@@ -315,4 +327,96 @@ fn reminders_are_given_once() {
     assert_eq!(house.done(&["remind"]), "", "no case is a minute old");
     let verified = house.verify(&[]);
     assert!(verified.status.success());
+}
+
+#[test]
+fn reminders_and_checkpoints_go_to_the_sinks_once() {
+    let house = House::new();
+    house.configure("[register]\nescalate_to = [\"privacy officer\", \"counsel\"]\n");
+    house.opened();
+    let text = std::fs::read_to_string(house.path("house.toml")).unwrap();
+    let config = Config::parse("house.toml", &text).unwrap();
+    let mut office = Office::open(&config, &Secrets::default(), false).unwrap();
+    let routes = [Route { sink: "siem".to_owned(), min_severity: Severity::Critical }];
+    let later = clock::now().plus(60 * DAY);
+    let due = office.due(later, false).unwrap();
+    assert!(due.iter().any(|one| one.severity < Severity::Critical && one.attention.alarm == Alarm::OverdueUnreviewed));
+    office.reminded(&due, "chartsentry", later, &routes).unwrap();
+    let said_again = office.due(later, false).unwrap();
+    assert!(said_again.is_empty(), "{said_again:?}");
+    let head = office.tell_checkpoint(later, &routes).unwrap().unwrap();
+    office.tell_checkpoint(later, &routes).unwrap();
+    drop(office);
+
+    let store = Store::open(&StoreOptions { path: house.path("register.db"), key: None }).unwrap().handle();
+    let urgent = due.iter().filter(|one| one.attention.alarm >= Alarm::DueToday || one.severity == Severity::Critical);
+    assert_eq!(store.outbox_depths().unwrap()[0].pending as usize, urgent.count() + 1);
+    let waiting = store.outbox_pending("siem", later, 1_000).unwrap();
+    let encode = |format| Encoder { format, identifiers: Identifiers::default(), limit: None };
+    let first = &waiting[0];
+    let json: Value = serde_json::from_str(&encode(Format::Json).encode(first).unwrap().body).unwrap();
+    assert_eq!((json["type"].as_str(), json["escalate_to"][1].as_str()), (Some("case_reminder"), Some("counsel")));
+    let cef = encode(Format::Cef).encode(first).unwrap();
+    assert_eq!(cef.kind, "case_reminder");
+    assert!(
+        cef.body.contains("|case_reminder|A case needs attention|") && cef.body.contains("cs1Label=alarm"),
+        "{}",
+        cef.body
+    );
+    let checkpoint = waiting.iter().find(|entry| entry.incident_id == "ledger").unwrap();
+    let cef = encode(Format::Cef).encode(checkpoint).unwrap();
+    assert!(cef.body.contains(&head.hash) && cef.body.contains(&format!("cn1={}", head.sequence)), "{}", cef.body);
+    drop(store);
+    assert!(house.verify(&["--checkpoint", &format!("{}:{}", head.sequence, head.hash)]).status.success());
+}
+
+#[test]
+fn a_packet_holds_evidence_papers_and_hashes_that_fit() {
+    let house = House::new();
+    house.opened();
+    let (case, _) = one_person(&house.listed());
+    house.done(&["set", &case, "narrative=Somebody <looked> & told", "--by", "Ada Berg"]);
+    let (out, context) = (house.path("packet"), samples().join("context"));
+    house.done(&["packet", &case, "--out", out.to_str().unwrap(), "--context", context.to_str().unwrap()]);
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let report = read("cdph-report.html");
+    assert!(report.contains("(H)") && report.contains("Somebody &lt;looked&gt; &amp; told"), "values are escaped");
+    assert!(report.contains("unknown so far") && !report.contains("name unknown"), "demographics were given");
+    assert!(read("patient-notices.html").contains("What information was involved"));
+    assert!(read("hhs-portal.html").contains("Individuals affected"));
+    let page = read("case.html");
+    assert!(page.contains("<svg") && page.contains("The four factors") && page.contains("Keep all of this until"));
+    assert!(read("evidence.csv").lines().count() > 1, "the rows behind the unit");
+    for line in read("SHA256SUMS").lines() {
+        let (hash, name) = line.split_once("  ").unwrap();
+        assert_eq!(HEXLOWER.encode(&Sha256::digest(std::fs::read(out.join(name)).unwrap())), hash, "{name}");
+    }
+    for line in read("ledger.ndjson").lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(ledger::hash_of(entry["body"].as_str().unwrap()), entry["hash"].as_str().unwrap());
+    }
+    let bare = house.path("bare");
+    house.done(&["packet", &case, "--out", bare.to_str().unwrap()]);
+    assert!(std::fs::read_to_string(bare.join("cdph-report.html")).unwrap().contains("name unknown so far"));
+}
+
+#[test]
+fn a_replay_feeds_the_register_and_refuses_a_given_now() {
+    let house = House::new();
+    let (context, log, out) = (samples().join("context"), samples().join("access.csv"), house.path("out"));
+    let config = house.path("house.toml");
+    let words = |more: &[&str]| -> Output {
+        let mut words = vec!["replay", "--config", config.to_str().unwrap(), "--context", context.to_str().unwrap()];
+        words.extend(["--out", out.to_str().unwrap(), log.to_str().unwrap()]);
+        words.extend(more);
+        house.run(&words)
+    };
+    let refused = words(&["--register", "--as-of", "2026-06-20T00:00:00Z"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(!out.exists(), "refused before the work");
+    assert!(words(&["--register"]).status.success());
+    let opened = house.listed().len();
+    let again = words(&["--register"]);
+    assert!(text(&again.stderr).contains("0 cases opened"), "{}", text(&again.stderr));
+    assert_eq!(house.listed().len(), opened);
 }

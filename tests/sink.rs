@@ -122,7 +122,7 @@ fn parse_cef(line: &str) -> (Vec<String>, BTreeMap<String, String>) {
 #[test]
 fn a_cef_line_reads_back() {
     let message = cef(None).encode(&entry(&handoff_json("i1", 2))).unwrap();
-    assert_eq!((message.kind, message.message_id.as_str()), (IncidentKind::UserBurst, "m1"));
+    assert_eq!((message.kind, message.message_id.as_str()), (IncidentKind::UserBurst.name(), "m1"));
     let (header, fields) = parse_cef(&message.body);
     assert_eq!(header[..5], ["CEF:0", "chartsentry", "chartsentry", env!("CARGO_PKG_VERSION"), "user_burst"]);
     assert_eq!(header[6], "8");

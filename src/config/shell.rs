@@ -77,6 +77,8 @@ pub struct RegisterSettings {
     pub unopened_after: Span,
     /// The people to whom escalations are addressed, by name or function.
     pub escalate_to: Vec<String>,
+    /// How often the newest entry of the ledger is told to the sinks.
+    pub checkpoint_every: Span,
 }
 
 /// `[http]`
@@ -234,6 +236,7 @@ pub(super) fn register(mut section: Section<'_>) -> RegisterSettings {
     let settings = RegisterSettings {
         unopened_after: section.span("unopened_after", Span::hours(24), Span::minutes(1)),
         escalate_to: section.texts("escalate_to", "names or functions of people", |_| true).unwrap_or_default(),
+        checkpoint_every: section.span("checkpoint_every", Span::hours(24), Span::minutes(1)),
     };
     section.finish();
     settings

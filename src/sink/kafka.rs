@@ -138,14 +138,14 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
-    use crate::model::incident::{IncidentKind, Severity};
+    use crate::model::incident::Severity;
     use crate::model::time::Timestamp;
 
     fn message(incident: &str, body: &str) -> Message {
         Message {
             message_id: format!("{incident}-1"),
             incident_id: incident.to_owned(),
-            kind: IncidentKind::Pair,
+            kind: "pair",
             severity: Severity::High,
             emitted_at: Timestamp(0),
             body: body.to_owned(),

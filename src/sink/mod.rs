@@ -20,16 +20,17 @@ mod view;
 
 use std::future::Future;
 
-use crate::model::incident::{IncidentKind, Severity};
+use crate::model::incident::Severity;
 use crate::model::time::Timestamp;
 
-/// A handoff, ready for the wire.
+/// A handoff or a bulletin, ready for the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The same for every attempt, so that the receiver can drop copies.
     pub message_id: String,
     pub incident_id: String,
-    pub kind: IncidentKind,
+    /// What it tells of: the kind of the incident, or of the bulletin.
+    pub kind: &'static str,
     pub severity: Severity,
     /// Event time of the handoff's emission.
     pub emitted_at: Timestamp,

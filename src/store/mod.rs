@@ -22,7 +22,7 @@ pub use error::StoreError;
 pub use handle::StoreHandle;
 pub use open::{StoreKey, StoreOptions};
 pub use records::{
-    Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry, OutboxItem,
-    OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
+    BulletinRecord, Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry,
+    OutboxItem, OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
 };
 pub use register::{EvidenceRow, Found, Pen, Register};

@@ -24,8 +24,10 @@ pub(super) fn pending(
     let wrap = StoreError::sql("read the outbox");
     let mut statement = connection
         .prepare_cached(
-            "SELECT o.id, o.message_id, o.incident_id, o.attempts, h.severity, h.emitted_at, h.json
-             FROM outbox o JOIN handoffs h ON h.handoff_id = o.handoff_id
+            "SELECT o.id, o.message_id, o.incident_id, o.attempts, coalesce(h.severity, b.severity),
+               coalesce(h.emitted_at, b.emitted_at), coalesce(h.json, b.json)
+             FROM outbox o LEFT JOIN handoffs h ON h.handoff_id = o.handoff_id
+               LEFT JOIN bulletins b ON b.bulletin_id = o.bulletin_id
              WHERE o.sink = ?1 AND o.status = 0 AND o.next_attempt_at <= ?2 AND NOT EXISTS (
                SELECT 1 FROM outbox e
                WHERE e.sink = o.sink AND e.incident_id = o.incident_id AND e.status = 0 AND e.id < o.id)
@@ -99,7 +101,7 @@ pub(super) fn dead_letters(connection: &Connection, sink: &str) -> Result<Vec<De
     let wrap = StoreError::sql("read the dead letters");
     let mut statement = connection
         .prepare_cached(
-            "SELECT id, message_id, handoff_id, attempts, coalesce(last_error, '') FROM outbox
+            "SELECT id, message_id, coalesce(handoff_id, bulletin_id), attempts, coalesce(last_error, '') FROM outbox
              WHERE sink = ?1 AND status = 2 ORDER BY id",
         )
         .map_err(&wrap)?;
@@ -119,8 +121,9 @@ pub(super) fn depths(connection: &Connection) -> Result<Vec<OutboxDepth>, StoreE
     let wrap = StoreError::sql("measure the outbox");
     let mut statement = connection
         .prepare_cached(
-            "SELECT o.sink, sum(o.status = 0), sum(o.status = 2), min(h.emitted_at) FILTER (WHERE o.status = 0)
-             FROM outbox o JOIN handoffs h ON h.handoff_id = o.handoff_id
+            "SELECT o.sink, sum(o.status = 0), sum(o.status = 2), min(coalesce(h.emitted_at, b.emitted_at)) FILTER (WHERE o.status = 0)
+             FROM outbox o LEFT JOIN handoffs h ON h.handoff_id = o.handoff_id
+               LEFT JOIN bulletins b ON b.bulletin_id = o.bulletin_id
              WHERE o.status <> 1 GROUP BY o.sink ORDER BY o.sink",
         )
         .map_err(&wrap)?;

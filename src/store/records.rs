@@ -122,7 +122,20 @@ pub struct OutboxEntry {
     pub severity: Severity,
     /// Event time of the handoff's emission.
     pub emitted_at: Timestamp,
-    /// The whole handoff.
+    /// The whole handoff, or the whole bulletin.
+    pub json: String,
+}
+
+/// Something that the register tells sinks: a reminder about a case, a checkpoint of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulletinRecord {
+    /// The same for the same thing; a second record with this id is ignored.
+    pub bulletin_id: String,
+    /// Within what the order is kept: the case, or the ledger.
+    pub subject: String,
+    pub severity: Severity,
+    pub emitted_at: Timestamp,
+    /// The whole bulletin, one line of JSON.
     pub json: String,
 }
 
@@ -131,6 +144,7 @@ pub struct OutboxEntry {
 pub struct DeadLetter {
     pub id: i64,
     pub message_id: String,
+    /// The handoff or bulletin that it tells.
     pub handoff_id: String,
     pub attempts: u32,
     pub reason: String,

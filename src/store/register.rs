@@ -12,7 +12,7 @@ use super::commit::write_quarantine;
 use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::place;
-use super::records::QuarantineRecord;
+use super::records::{BulletinRecord, QuarantineRecord};
 use crate::breach::case::Case;
 use crate::breach::case::event::Event;
 use crate::breach::case::staff::{Member, Staff};
@@ -364,6 +364,33 @@ impl Pen<'_> {
             self.transaction.prepare_cached("UPDATE handoffs SET taken = 1 WHERE handoff_id = ?1").map_err(&wrap)?;
         for id in handoff_ids {
             mark.execute([id]).map_err(&wrap)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a bulletin into the outbox of each of `sinks`; one that is there is left as it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_bulletin(&mut self, bulletin: &BulletinRecord, sinks: &[String]) -> Result<(), StoreError> {
+        let wrap = StoreError::sql(WRITE);
+        let BulletinRecord { bulletin_id, subject, severity, emitted_at, json } = bulletin;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO bulletins (bulletin_id, severity, emitted_at, json) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (bulletin_id) DO NOTHING",
+            )
+            .and_then(|mut put| put.execute(params![bulletin_id, severity.name(), emitted_at.0, json]))
+            .map_err(&wrap)?;
+        let mut put = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO outbox (sink, message_id, bulletin_id, incident_id) VALUES (?1, ?2, ?2, ?3)
+                 ON CONFLICT (sink, message_id) DO NOTHING",
+            )
+            .map_err(&wrap)?;
+        for sink in sinks {
+            put.execute(params![sink, bulletin_id, subject]).map_err(&wrap)?;
         }
         Ok(())
     }

@@ -119,6 +119,39 @@ CREATE TABLE evidence (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
 
+-- What the register tells sinks: reminders, checkpoints of the ledger.
+CREATE TABLE bulletins (
+  bulletin_id TEXT PRIMARY KEY NOT NULL,
+  severity    TEXT    NOT NULL,
+  emitted_at  INTEGER NOT NULL,
+  json        TEXT    NOT NULL
+) STRICT;
+
+-- The outbox carries them too. incident_id: within what the order is kept.
+DROP INDEX outbox_waiting;
+DROP INDEX outbox_of_incident;
+ALTER TABLE outbox RENAME TO outbox_of_handoffs;
+CREATE TABLE outbox (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  sink            TEXT    NOT NULL,
+  message_id      TEXT    NOT NULL,
+  handoff_id      TEXT    REFERENCES handoffs (handoff_id),
+  bulletin_id     TEXT    REFERENCES bulletins (bulletin_id),
+  incident_id     TEXT    NOT NULL,
+  status          INTEGER NOT NULL DEFAULT 0,
+  attempts        INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at INTEGER NOT NULL DEFAULT 0,
+  last_error      TEXT,
+  UNIQUE (sink, message_id),
+  CHECK ((handoff_id IS NULL) <> (bulletin_id IS NULL))
+) STRICT;
+INSERT INTO outbox (id, sink, message_id, handoff_id, incident_id, status, attempts, next_attempt_at, last_error)
+  SELECT id, sink, message_id, handoff_id, incident_id, status, attempts, next_attempt_at, last_error
+  FROM outbox_of_handoffs;
+DROP TABLE outbox_of_handoffs;
+CREATE INDEX outbox_waiting ON outbox (sink, id) WHERE status = 0;
+CREATE INDEX outbox_of_incident ON outbox (sink, incident_id, status, id);
+
 -- 1 when the register has made or widened a case of it
 ALTER TABLE handoffs ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX handoffs_waiting ON handoffs (emitted_at, incident_id, sequence) WHERE taken = 0;

@@ -218,6 +218,11 @@ impl Journal {
         }
     }
 
+    /// The newest entry of the case ledger.
+    pub fn checkpoint(&self, sequence: u64, hash: &str) {
+        info!(sequence, hash, "ledger checkpoint");
+    }
+
     /// Results, state and positions are on disk together.
     pub fn committed(&self, events: u64, seconds: f64) {
         self.metrics.commits.inc();

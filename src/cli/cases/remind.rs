@@ -57,7 +57,7 @@ pub(super) fn run(desk: &mut Desk, args: &RemindArgs) -> Result<()> {
     }
     if let Some(by) = args.by.as_deref().map(str::trim) {
         let by = if by.is_empty() { REGISTER } else { by };
-        desk.office.reminded(&due, by, clock::now())?;
+        desk.office.reminded(&due, by, clock::now(), &[])?;
     }
     Ok(())
 }

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use tokio::sync::Notify;
 
+use super::settings;
+use crate::breach::case::intake::REGISTER;
 use crate::breach::case::staff::Member;
 use crate::config::{Config, Secrets};
 use crate::model::context::{ContextRecord, ContextUpdate};
@@ -17,6 +20,7 @@ use crate::model::time::{MINUTE, Timestamp};
 use crate::pipeline::clock;
 use crate::pipeline::register::Office;
 use crate::pipeline::register::people::full_name;
+use crate::sink::routing::Route;
 use crate::telemetry::Journal;
 
 /// How often the clerk looks by itself.
@@ -75,12 +79,26 @@ impl Clerk {
     ///
     /// # Errors
     /// When the register cannot be opened.
-    pub(super) fn start(config: &Config, secrets: &Secrets, journal: Arc<Journal>) -> Result<Self> {
-        let office = Office::open(config, secrets, true)?;
+    pub(super) fn start(
+        config: &Config,
+        secrets: &Secrets,
+        journal: Arc<Journal>,
+        wakers: Vec<Arc<Notify>>,
+    ) -> Result<Self> {
+        let now = clock::now();
+        let desk = Desk {
+            office: Office::open(config, secrets, true)?,
+            routes: settings::bulletin_routes(config),
+            checkpoint_every: config.register.checkpoint_every.micros(),
+            journal,
+            wakers,
+            reminded_at: now,
+            checkpoint_at: now,
+        };
         let (sender, news) = unbounded();
         let thread = thread::Builder::new()
             .name("chartsentry-register".to_owned())
-            .spawn(move || Desk { office, journal, reminded_at: clock::now() }.work(&news))
+            .spawn(move || desk.work(&news))
             .context("cannot start the register's thread")?;
         Ok(Self { bell: Bell(sender), thread })
     }
@@ -101,8 +119,14 @@ impl Clerk {
 /// What the clerk's thread owns.
 struct Desk {
     office: Office,
+    /// Sinks that hear of reminders and checkpoints.
+    routes: Vec<Route>,
+    checkpoint_every: i64,
     journal: Arc<Journal>,
+    /// Rung when the outbox has something new.
+    wakers: Vec<Arc<Notify>>,
     reminded_at: Timestamp,
+    checkpoint_at: Timestamp,
 }
 
 impl Desk {
@@ -123,6 +147,11 @@ impl Desk {
                 self.reminded_at = clock::now();
                 let reminded = self.remind();
                 self.complain(reminded);
+            }
+            if clock::now() - self.checkpoint_at >= self.checkpoint_every || is_last {
+                self.checkpoint_at = clock::now();
+                let told = self.checkpoint();
+                self.complain(told);
             }
             if is_last {
                 return;
@@ -151,7 +180,19 @@ impl Desk {
         for one in &due {
             self.journal.reminder(&one.case_id, one.attention.alarm.name(), &one.attention.text, now);
         }
-        if due.is_empty() { Ok(()) } else { self.office.reminded(&due, crate::breach::case::intake::REGISTER, now) }
+        if !due.is_empty() {
+            self.office.reminded(&due, REGISTER, now, &self.routes)?;
+            self.wakers.iter().for_each(|waker| waker.notify_one());
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        if let Some(head) = self.office.tell_checkpoint(clock::now(), &self.routes)? {
+            self.journal.checkpoint(head.sequence, &head.hash);
+            self.wakers.iter().for_each(|waker| waker.notify_one());
+        }
+        Ok(())
     }
 
     fn complain(&self, outcome: Result<()>) {

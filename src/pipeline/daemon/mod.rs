@@ -142,7 +142,10 @@ impl Daemon {
             stop.clone(),
         ));
 
-        let clerk = if mode.keeps_register { Some(Clerk::start(config, secrets, Arc::clone(&journal))?) } else { None };
+        let clerk = match mode.keeps_register {
+            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), wakers.clone())?),
+            false => None,
+        };
         let (commands, obeyed) = unbounded();
         let parts = Parts {
             setup: Setup::new(config, secrets, mode, connection)?,

@@ -1,14 +1,16 @@
-//! Reminders: each is given once, and stands in the ledger.
+//! What the register tells by itself: reminders, each once and in the ledger, and checkpoints of the ledger.
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::Office;
 use crate::breach::case::event::Event;
-use crate::breach::case::outlook::Attention;
+use crate::breach::case::outlook::{Alarm, Attention};
+use crate::breach::ledger::Checkpoint;
 use crate::model::incident::Severity;
 use crate::model::time::Timestamp;
-use crate::store::StoreError;
+use crate::sink::routing::{Route, bulletin_sinks};
+use crate::store::BulletinRecord;
 
 /// A reminder about a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,21 +50,77 @@ impl Office {
         Ok(due)
     }
 
-    /// Writes down that reminders were given.
+    /// Writes down that reminders were given, and puts them into the outboxes of the sinks that hear of them, all in one
+    /// transaction.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn reminded(&mut self, due: &[Due], by: &str, at: Timestamp) -> Result<()> {
+    pub fn reminded(&mut self, due: &[Due], by: &str, at: Timestamp, routes: &[Route]) -> Result<()> {
         self.register.write(|pen| {
             for one in due {
-                let event = Event::Reminded {
-                    reminder_id: one.attention.reminder_id.clone(),
-                    text: one.attention.text.clone(),
-                };
+                let Attention { reminder_id, text, alarm, .. } = &one.attention;
+                let event = Event::Reminded { reminder_id: reminder_id.clone(), text: text.clone() };
                 pen.append(at, by, &one.case_id, event)?;
+                let bulletin = Bulletin::Reminder { bulletin_id: reminder_id, at, due: one };
+                let is_urgent = *alarm >= Alarm::DueToday;
+                let sinks = bulletin_sinks(routes, one.severity, is_urgent);
+                pen.put_bulletin(&record(&bulletin, reminder_id, &one.case_id, one.severity, at)?, &sinks)?;
             }
-            Ok::<(), StoreError>(())
-        })?;
-        Ok(())
+            Ok::<(), anyhow::Error>(())
+        })
     }
+
+    /// Tells every sink the newest entry of the ledger, so that entries taken off its end later are missed. Nothing when
+    /// the ledger is empty.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn tell_checkpoint(&mut self, at: Timestamp, routes: &[Route]) -> Result<Option<Checkpoint>> {
+        let Some(head) = self.register.head()? else { return Ok(None) };
+        let sinks = bulletin_sinks(routes, Severity::Low, true);
+        let id = format!("ledger:{}:{}", head.sequence, &head.hash[..16.min(head.hash.len())]);
+        let text = format!("the newest of {} entries has this hash", head.sequence);
+        let bulletin = Bulletin::Checkpoint { bulletin_id: &id, severity: Severity::Low, at, text, head: &head };
+        let record = record(&bulletin, &id, "ledger", Severity::Low, at)?;
+        self.register.write(|pen| pen.put_bulletin(&record, &sinks))?;
+        Ok(Some(head))
+    }
+}
+
+/// A bulletin as sinks get it.
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Bulletin<'b> {
+    #[serde(rename = "case_reminder")]
+    Reminder {
+        bulletin_id: &'b str,
+        at: Timestamp,
+        #[serde(flatten)]
+        due: &'b Due,
+    },
+    #[serde(rename = "ledger_checkpoint")]
+    Checkpoint {
+        bulletin_id: &'b str,
+        severity: Severity,
+        at: Timestamp,
+        text: String,
+        #[serde(flatten)]
+        head: &'b Checkpoint,
+    },
+}
+
+fn record(
+    bulletin: &Bulletin<'_>,
+    id: &str,
+    subject: &str,
+    severity: Severity,
+    at: Timestamp,
+) -> Result<BulletinRecord> {
+    Ok(BulletinRecord {
+        bulletin_id: id.to_owned(),
+        subject: subject.to_owned(),
+        severity,
+        emitted_at: at,
+        json: serde_json::to_string(bulletin)?,
+    })
 }

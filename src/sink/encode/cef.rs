@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::incident::{IncidentKind, Severity};
 use crate::model::time::Timestamp;
 use crate::sink::pseudonym::{Identifiers, Role};
-use crate::sink::view::HandoffView;
+use crate::sink::view::{BulletinKind, BulletinView, HandoffView};
 
 /// Longest `suser`, `suid`, `msg` in characters.
 const TEXT_CHARS: usize = 1023;
@@ -26,25 +26,37 @@ struct Field {
 
 /// One line without its end, at most `limit` bytes where the fixed fields leave that choice.
 pub(in crate::sink) fn encode(view: &HandoffView, identifiers: &Identifiers, limit: usize) -> String {
-    let header = header(view);
-    let mut fields = fields(view, identifiers);
+    let header = header(view.kind.name(), title(view.kind), view.severity);
+    line(&header, fields(view, identifiers), limit)
+}
+
+/// A reminder or a checkpoint as one line.
+pub(in crate::sink) fn encode_bulletin(view: &BulletinView, limit: usize) -> String {
+    let title = match view.kind {
+        BulletinKind::CaseReminder => "A case needs attention",
+        BulletinKind::LedgerCheckpoint => "Newest entry of the case ledger",
+    };
+    line(&header(view.kind.name(), title, view.severity), bulletin_fields(view), limit)
+}
+
+fn line(header: &str, mut fields: Vec<Field>, limit: usize) -> String {
     fields.retain(|field| !field.value.is_empty());
     for key in SHRINK {
-        let excess = rendered_len(&header, &fields).saturating_sub(limit);
+        let excess = rendered_len(header, &fields).saturating_sub(limit);
         if excess > 0 {
             shrink(&mut fields, key, excess);
         }
     }
-    render(&header, &fields)
+    render(header, &fields)
 }
 
-fn header(view: &HandoffView) -> String {
+fn header(kind: &str, title: &str, of: Severity) -> String {
     format!(
         "CEF:0|chartsentry|chartsentry|{}|{}|{}|{}|",
         escape_header(env!("CARGO_PKG_VERSION")),
-        escape_header(view.kind.name()),
-        escape_header(title(view.kind)),
-        severity(view.severity)
+        escape_header(kind),
+        escape_header(title),
+        severity(of)
     )
 }
 
@@ -68,15 +80,35 @@ const fn severity(severity: Severity) -> u8 {
     }
 }
 
-fn fields(view: &HandoffView, identifiers: &Identifiers) -> Vec<Field> {
-    let plain = |key, value: String| Field { key, label: None, value: clean(&value) };
-    let custom = |key, label, value: String| Field {
-        key,
-        label: Some(label),
-        value: within(&clean(&value), CUSTOM_CHARS, true),
-    };
-    let time = |key, at: Timestamp| plain(key, at.0.div_euclid(1_000).to_string());
+fn plain(key: &'static str, value: String) -> Field {
+    Field { key, label: None, value: clean(&value) }
+}
 
+fn custom(key: &'static str, label: &'static str, value: String) -> Field {
+    Field { key, label: Some(label), value: within(&clean(&value), CUSTOM_CHARS, true) }
+}
+
+fn time(key: &'static str, at: Timestamp) -> Field {
+    plain(key, at.0.div_euclid(1_000).to_string())
+}
+
+fn bulletin_fields(view: &BulletinView) -> Vec<Field> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    vec![
+        time("rt", view.at),
+        plain("externalId", text(&view.case_id)),
+        Field { key: "cn1", label: Some("sequence"), value: view.sequence.map_or_else(String::new, |n| n.to_string()) },
+        custom("cs1", "alarm", text(&view.alarm)),
+        custom("cs2", "regime", text(&view.regime)),
+        custom("cs3", "deadline", text(&view.deadline)),
+        custom("cs4", "escalateTo", view.escalate_to.join(",")),
+        custom("cs5", "ledgerHash", text(&view.hash)),
+        custom("flexString1", "bulletinId", view.bulletin_id.clone()),
+        plain("msg", within(&view.text, TEXT_CHARS, false)),
+    ]
+}
+
+fn fields(view: &HandoffView, identifiers: &Identifiers) -> Vec<Field> {
     let users = listed(view.units.iter().map(|unit| unit.user_id.as_str()), identifiers, Role::User);
     let patients = listed(view.units.iter().map(|unit| unit.patient_id.as_str()), identifiers, Role::Patient);
     let accesses: u64 = view.units.iter().map(|unit| unit.access_count).sum();

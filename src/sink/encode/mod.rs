@@ -1,4 +1,4 @@
-//! Encoders: a stored handoff in, one line of text out. Pure.
+//! Encoders: a stored handoff or bulletin in, one line of text out. Pure.
 
 pub mod cef;
 pub mod json;
@@ -6,7 +6,7 @@ pub mod json;
 use super::Message;
 use super::pseudonym::Identifiers;
 use super::settings::Format;
-use super::view::HandoffView;
+use super::view::View;
 use crate::store::OutboxEntry;
 
 /// Encodes for one sink.
@@ -19,20 +19,26 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// The message for a waiting handoff.
+    /// The message for a waiting handoff or bulletin.
     ///
     /// # Errors
-    /// A sentence, free of the handoff's values, when it cannot be told in this format.
+    /// A sentence, free of its values, when it cannot be told in this format.
     pub fn encode(&self, entry: &OutboxEntry) -> Result<Message, String> {
-        let view = HandoffView::parse(&entry.json)?;
-        let body = match self.format {
-            Format::Cef => cef::encode(&view, &self.identifiers, self.limit.unwrap_or(usize::MAX)),
-            Format::Json => json::encode(&entry.json, &self.identifiers, self.limit)?,
+        let view = View::parse(&entry.json)?;
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let body = match (self.format, &view) {
+            (Format::Cef, View::Handoff(view)) => cef::encode(view, &self.identifiers, limit),
+            (Format::Cef, View::Bulletin(view)) => cef::encode_bulletin(view, limit),
+            (Format::Json, _) => json::encode(&entry.json, &self.identifiers, self.limit)?,
+        };
+        let kind = match &view {
+            View::Handoff(view) => view.kind.name(),
+            View::Bulletin(view) => view.kind.name(),
         };
         Ok(Message {
             message_id: entry.message_id.clone(),
             incident_id: entry.incident_id.clone(),
-            kind: view.kind,
+            kind,
             severity: entry.severity,
             emitted_at: entry.emitted_at,
             body,

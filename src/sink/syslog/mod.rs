@@ -9,7 +9,7 @@ pub use tcp::Tcp;
 pub use udp::Udp;
 
 use super::Message;
-use crate::model::incident::{IncidentKind, Severity};
+use crate::model::incident::Severity;
 
 /// RFC 5424 table 1: log audit.
 const FACILITY: u8 = 13;
@@ -38,7 +38,7 @@ impl Framing {
     #[must_use]
     pub fn render(&self, message: &Message) -> Vec<u8> {
         let priority = FACILITY * 8 + severity(message.severity);
-        let kind = message.kind.name();
+        let kind = message.kind;
         let head = format!("<{priority}>1 {} {} chartsentry - {kind} - ", message.emitted_at, self.hostname);
         let mark = if self.bom { "\u{feff}" } else { "" };
         [head.as_bytes(), mark.as_bytes(), message.body.as_bytes()].concat()
@@ -50,7 +50,7 @@ impl Framing {
         let longest = Message {
             message_id: String::new(),
             incident_id: String::new(),
-            kind: IncidentKind::PatientBurst,
+            kind: super::view::LONGEST_KIND,
             severity: Severity::Critical,
             emitted_at: crate::model::time::Timestamp(0),
             body: String::new(),
@@ -78,7 +78,7 @@ mod tests {
         Message {
             message_id: "h1".to_owned(),
             incident_id: "i1".to_owned(),
-            kind: IncidentKind::UserBurst,
+            kind: "user_burst",
             severity: Severity::High,
             emitted_at: Timestamp(1_780_297_203 * SECOND + 134_000),
             body: body.to_owned(),
