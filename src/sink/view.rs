@@ -85,7 +85,7 @@ pub(super) struct BulletinView {
 #[derive(Debug)]
 pub(super) enum View {
     Handoff(Box<HandoffView>),
-    Bulletin(BulletinView),
+    Bulletin(Box<BulletinView>),
 }
 
 impl View {
@@ -101,7 +101,7 @@ impl View {
         let marked: Marked = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
         match marked.kind {
             None => HandoffView::parse(json).map(Box::new).map(Self::Handoff),
-            Some(_) => serde_json::from_str(json).map(Self::Bulletin).map_err(|error| unreadable(&error)),
+            Some(_) => serde_json::from_str(json).map(Box::new).map(Self::Bulletin).map_err(|error| unreadable(&error)),
         }
     }
 }

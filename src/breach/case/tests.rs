@@ -366,3 +366,34 @@ fn a_second_access_after_a_report_is_proposed_as_a_subsequent_occurrence() {
         assert_eq!(links::propose(&cases[1], &cases), [], "{user} {day}");
     }
 }
+
+#[test]
+fn residents_have_thirty_days_and_the_attorney_general_fifteen_more_above_500() {
+    let mut case = saturday_case();
+    let civil = |case: &Case| {
+        let outlook = seen(case, TUESDAY);
+        let one = outlook.regimes.into_iter().find(|one| one.regime == Regime::CivilCode).unwrap();
+        one.duties.into_iter().map(|duty| (duty.to, duty.deadline)).collect::<Vec<_>>()
+    };
+    let residents = (Recipient::Residents, date(2026, 10, 19));
+    assert_eq!(civil(&case), [residents]);
+    let tell = |case: &mut Case, count: &str| {
+        does(case, "Ada Berg", TUESDAY, |case, asked| change::set_fact(case, asked, Fact::Residents, count, None))
+            .unwrap();
+    };
+    tell(&mut case, "500");
+    let notice = Notice {
+        report_id: "r1".to_owned(),
+        to: Recipient::Residents,
+        sent_on: date(2026, 9, 21),
+        method: None,
+        proof: None,
+        units: reportable(&case, Recipient::Residents),
+        by: "Ada Berg".to_owned(),
+        recorded_at: at(TUESDAY),
+    };
+    case.apply(at(TUESDAY), "Ada Berg", &Event::Notified { notice });
+    assert_eq!(civil(&case), [residents], "500 is not more than 500");
+    tell(&mut case, "501");
+    assert_eq!(civil(&case), [(Recipient::AttorneyGeneral, date(2026, 10, 6)), residents]);
+}

@@ -11,6 +11,7 @@ pub mod ics;
 pub mod names;
 pub mod notice;
 pub mod paper;
+pub mod reported_events;
 pub mod subject;
 mod timeline;
 

@@ -1,4 +1,4 @@
-//! `cases export`: deadlines for a calendar, the year's log for HHS, lines for the accounting of disclosures.
+//! `cases export`: deadlines for a calendar, the year's log for HHS, lines for the accounting, exposure by report.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use clap::{ArgGroup, Args};
 use super::Desk;
 use crate::breach::case::Case;
 use crate::breach::case::outlook::Outlook;
-use crate::breach::drafts::{accounting, hhs_log, ics};
+use crate::breach::drafts::{accounting, hhs_log, ics, reported_events};
 use crate::pipeline::clock;
 
-/// Export deadlines (iCalendar), the under-500 log for HHS (CSV) or accounting lines (CSV)
+/// Export deadlines (iCalendar), the under-500 log for HHS, accounting lines or exposure (CSV)
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("what").required(true).args(["ics", "hhs_log", "accounting"]))]
+#[command(group = ArgGroup::new("what").required(true).args(["ics", "hhs_log", "accounting", "exposure"]))]
 #[command(after_help = "\
 Example: chartsentry cases export --ics --out deadlines.ics
          chartsentry cases export --hhs-log 2026 --out hhs-2026.csv")]
@@ -28,6 +28,9 @@ pub(super) struct ExportArgs {
     /// Lines for the accounting of disclosures (45 CFR 164.528): confirmed disclosures only
     #[arg(long)]
     accounting: bool,
+    /// Exposure by reported event: a planning estimate as a range, with its reading (California)
+    #[arg(long)]
+    exposure: bool,
     /// Where to write; without it, standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -40,6 +43,7 @@ pub(super) fn run(desk: &Desk, args: &ExportArgs) -> Result<()> {
     let text = match args.hhs_log {
         Some(year) => hhs_log::csv(&shown, year)?,
         None if args.ics => ics::calendar(&shown, now),
+        None if args.exposure => reported_events::csv(&shown)?,
         None => accounting::csv(&shown)?,
     };
     match &args.out {

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_overhead_is_never_too_small() {
         let framing = Framing::new("host", true);
-        for kind in [IncidentKind::Pair, IncidentKind::UserBurst, IncidentKind::PatientBurst, IncidentKind::Serial] {
+        for kind in ["pair", "user_burst", "patient_burst", "serial", "case_reminder", "ledger_checkpoint"] {
             for severity in Severity::ALL {
                 let message = Message { kind, severity, ..message("") };
                 assert!(framing.render(&message).len() <= framing.overhead());

@@ -236,7 +236,8 @@ fn note(case: &Case, regime: Regime) -> Option<String> {
             "a record that came later explains the access; software clears nothing, so the clocks run until two people do"
         }
         Regime::CivilCode if case.facility.california => {
-            "only if data was acquired; a view alone may not be (unclear in law): a person decides"
+            "only if data was acquired; a view alone may not be (unclear in law): a person decides. Residents: 30 calendar \
+             days after discovery; with more than 500 the Attorney General 15 calendar days after them"
         }
         Regime::Part2 => match case.facts.get(Fact::Part2) {
             Some("yes") => "a part 2 record was opened: file the HIPAA notices a second time, for part 2",
