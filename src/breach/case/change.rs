@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::ClockField;
-use super::event::{Event, Notice};
+use super::event::{Event, Notice, Recipient};
 use super::facts::Fact;
 use super::staff::{Conflict, Person, Staff, is_same_name};
-use super::{Case, CaseUnit, UnitKey};
+use super::{Case, CaseUnit, UnitKey, outlook};
 use crate::breach::exclusions::{self, Code, Ground, Reach, Regime};
 use crate::model::time::Timestamp;
 
@@ -100,6 +100,9 @@ impl Asked<'_> {
         if self.by.trim().is_empty() {
             return refuse("--by is empty: give the name or user id of the person who does this");
         }
+        if [Some(self.by), self.outsider].into_iter().flatten().any(|name| name.chars().any(char::is_control)) {
+            return refuse("a name holds characters that cannot be shown: give it on one line of plain text");
+        }
         match self.staff.conflict(self.by, &case.actors()) {
             Some(Conflict::IsActor) => {
                 return refuse("conflict of interest: this case is about an access by the person named with --by");
@@ -113,7 +116,7 @@ impl Asked<'_> {
         }
         match self.staff.person(self.by) {
             Person::Several => {
-                refuse("several members of the workforce have the name given with --by: give the user id instead")
+                refuse("the workforce has this name, or one like it, more than once or not exactly so: give the user id instead")
             }
             Person::Unknown if weight == Weight::Clear && self.outsider.is_none_or(|who| who.trim().is_empty()) => {
                 if self.staff.is_empty() {
@@ -145,7 +148,10 @@ impl Asked<'_> {
     #[must_use]
     pub fn signature(&self) -> String {
         let by = self.by.trim();
-        self.outsider.map_or_else(|| by.to_owned(), |who| format!("{by} ({})", who.trim()))
+        match self.outsider.map(str::trim) {
+            None | Some("") => by.to_owned(),
+            Some(who) => format!("{by} ({who})"),
+        }
     }
 }
 
@@ -156,6 +162,21 @@ fn made(case: &Case, change: Change, needs_second: bool) -> Event {
 
 fn given(reason: Option<&str>) -> Option<String> {
     reason.map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned)
+}
+
+/// Text that a person wrote, as it is kept: line ends stay, other control characters would play tricks on a terminal.
+fn written(text: &str) -> Result<String, Refusal> {
+    let text = text.trim().replace("\r\n", "\n");
+    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        true => refuse("the text holds characters that cannot be shown: write it in plain text"),
+        false => Ok(text),
+    }
+}
+
+/// An instant on the facility's clock.
+fn local(case: &Case, at: Timestamp) -> String {
+    let zone = case.zone();
+    format!("{} ({})", zone.datetime(at).strftime("%Y-%m-%d %H:%M:%S"), zone.name())
 }
 
 /// A person looks at the case. `None` where somebody did before.
@@ -173,10 +194,8 @@ pub fn look(case: &Case, asked: &Asked<'_>) -> Result<Option<Event>, Refusal> {
 /// When the text is empty, or it is the actor who writes.
 pub fn note(case: &Case, asked: &Asked<'_>, text: &str) -> Result<Event, Refusal> {
     asked.may(case, Weight::Note)?;
-    match text.trim() {
-        "" => refuse("the note is empty"),
-        text => Ok(Event::Noted { text: text.to_owned() }),
-    }
+    let text = written(text)?;
+    if text.is_empty() { refuse("the note is empty") } else { Ok(Event::Noted { text }) }
 }
 
 /// Gives the case to somebody.
@@ -202,23 +221,25 @@ pub fn set_clock(
     after: Timestamp,
     reason: Option<&str>,
 ) -> Result<Event, Refusal> {
-    asked.may(case, Weight::Change)?;
+    let before = case.clocks.get(field);
+    let is_later = before.is_some_and(|before| after > before);
+    asked.may(case, if is_later { Weight::Clear } else { Weight::Change })?;
     let name = field.name();
     if !field.is_for_people() {
         return refuse(format!("{name} is what the log and the program recorded: no person sets it"));
     }
     if after > asked.at {
-        return refuse(format!("{name} {after} lies in the future"));
+        return refuse(format!("{name} {} lies in the future", local(case, after)));
     }
     if let Some((first, _)) = case.occurred()
         && after < first
     {
-        return refuse(format!("{name} {after} lies before the first access of the case ({first})"));
+        let (after, first) = (local(case, after), local(case, first));
+        return refuse(format!("{name} {after} lies before the first access of the case, {first}"));
     }
-    let (before, reason) = (case.clocks.get(field), given(reason));
-    let is_later = before.is_some_and(|before| after > before);
+    let reason = given(reason).map(|reason| written(&reason)).transpose()?;
     if before == Some(after) {
-        return refuse(format!("{name} is {after} already"));
+        return refuse(format!("{name} is {} already", local(case, after)));
     }
     if is_later && reason.is_none() {
         return refuse(format!("{name} would move later: that needs --reason, and a second person to confirm it"));
@@ -237,13 +258,14 @@ pub fn set_fact(
     value: &str,
     reason: Option<&str>,
 ) -> Result<Event, Refusal> {
-    asked.may(case, Weight::Change)?;
-    let after = fact.read(value).map_err(Refusal)?;
-    let (before, reason) = (case.facts.get(fact).map(str::to_owned), given(reason));
+    let after = written(&fact.read(value).map_err(Refusal)?)?;
+    let before = case.facts.get(fact).map(str::to_owned);
+    let loosens = fact.loosens(before.as_deref(), &after);
+    asked.may(case, if loosens { Weight::Clear } else { Weight::Change })?;
+    let reason = given(reason).map(|reason| written(&reason)).transpose()?;
     if before.as_deref() == Some(&after) {
         return refuse(format!("{} is {after} already", fact.name()));
     }
-    let loosens = fact.loosens(before.as_deref(), &after);
     if loosens && reason.is_none() {
         return refuse(format!(
             "{} could move a deadline later or switch a duty off: that needs --reason, and a second person to confirm it",
@@ -277,13 +299,29 @@ pub fn decide(case: &Case, asked: &Asked<'_>, verdict: &Verdict<'_>) -> Result<E
         regime: verdict.regime,
         outcome,
         units: chosen(case, verdict.patients)?.map(|unit| unit.key.clone()).collect(),
-        grounds: verdict.grounds.trim().to_owned(),
-        factors: verdict.factors.iter().map(|factor| factor.trim().to_owned()).collect(),
+        grounds: written(verdict.grounds)?,
+        factors: verdict.factors.iter().map(|factor| written(factor)).collect::<Result<_, _>>()?,
         by: asked.signature(),
         at: asked.at,
         second: None,
     };
     check(case, &decision)?;
+    let is_waiting = |proposal: &Proposal| match &proposal.change {
+        Change::Decision { decision: waiting } => {
+            (waiting.regime, waiting.outcome, &waiting.units) == (decision.regime, decision.outcome, &decision.units)
+        }
+        _ => false,
+    };
+    if let Some(waiting) = case.proposals.iter().find(|proposal| is_waiting(proposal)) {
+        return refuse(format!("proposal {} says so already, and waits for a second person", waiting.number));
+    }
+    let stands = |unit: &UnitKey| {
+        let unit = case.units.iter().find(|known| known.key == *unit);
+        unit.and_then(|unit| outlook::decision(case, decision.regime, unit)).is_some_and(|found| found.outcome == outcome)
+    };
+    if decision.units.iter().all(stands) {
+        return refuse(format!("that is decided already under {}", decision.regime.title()));
+    }
     Ok(made(case, Change::Decision { decision }, clears))
 }
 
@@ -328,8 +366,7 @@ fn check(case: &Case, decision: &Decision) -> Result<(), Refusal> {
 /// allowed any more.
 pub fn confirm(case: &Case, asked: &Asked<'_>, number: ProposalNumber) -> Result<Event, Refusal> {
     let proposal = waiting(case, number)?;
-    let weight = if matches!(proposal.change, Change::Decision { .. }) { Weight::Clear } else { Weight::Change };
-    asked.may(case, weight)?;
+    asked.may(case, Weight::Clear)?;
     if asked.is_proposer(proposal) {
         return refuse("the second person must be another one than the person who proposed it");
     }
@@ -337,6 +374,14 @@ pub fn confirm(case: &Case, asked: &Asked<'_>, number: ProposalNumber) -> Result
         Change::Decision { decision } => {
             if case.units.iter().any(|unit| decision.units.contains(&unit.key) && unit.grown_at > decision.at) {
                 return refuse("the case has grown since this was proposed: look at it again and propose it again");
+            }
+            let is_newer = |other: &Decision| {
+                other.regime == decision.regime
+                    && other.at > decision.at
+                    && other.units.iter().any(|unit| decision.units.contains(unit))
+            };
+            if case.decisions.iter().any(is_newer) {
+                return refuse("another decision was made since this was proposed: look at it again and propose it again");
             }
             check(case, decision)?;
         }
@@ -359,7 +404,7 @@ pub fn reject(case: &Case, asked: &Asked<'_>, number: ProposalNumber, reason: Op
     asked.may(case, Weight::Change)?;
     waiting(case, number)?;
     match given(reason) {
-        Some(reason) => Ok(Event::Rejected { number, reason }),
+        Some(reason) => Ok(Event::Rejected { number, reason: written(&reason)? }),
         None => refuse("to reject what waits needs --reason"),
     }
 }
@@ -378,16 +423,47 @@ fn waiting(case: &Case, number: ProposalNumber) -> Result<&Proposal, Refusal> {
 /// Records that something was sent.
 ///
 /// # Errors
-/// When it was sent in the future, or the person is in conflict.
+/// When it was sent in the future or before anybody knew, nothing of the case is to be reported, or the person is in
+/// conflict.
 pub fn notify(case: &Case, asked: &Asked<'_>, notice: Notice) -> Result<Event, Refusal> {
     asked.may(case, Weight::Change)?;
-    if notice.sent_on > case.zone().date(asked.at) {
+    let zone = case.zone();
+    if notice.sent_on > zone.date(asked.at) {
         return refuse(format!("--sent-on {} lies in the future", notice.sent_on));
+    }
+    let detected = zone.date(case.clocks.detected(outlook::imputed(case)).0);
+    if notice.sent_on < detected {
+        return refuse(format!(
+            "--sent-on {} lies before the breach was detected, {detected}: if somebody knew earlier, set known_at first",
+            notice.sent_on
+        ));
     }
     if case.is_rehearsal {
         return refuse("this case is a rehearsal: nothing is reported from it");
     }
+    if notice.units.is_empty() {
+        return refuse("nothing of this case is to be reported there: its units are excluded, or somebody's own chart");
+    }
     Ok(Event::Notified { notice })
+}
+
+/// Takes back a record that something was sent, which was wrong. The duty is open again.
+///
+/// # Errors
+/// When there is no such record, or no reason.
+pub fn retract(
+    case: &Case,
+    asked: &Asked<'_>,
+    report_id: &str,
+    to: Recipient,
+    reason: Option<&str>,
+) -> Result<Event, Refusal> {
+    asked.may(case, Weight::Change)?;
+    if !case.notices.iter().any(|notice| notice.report_id == report_id && notice.to == to) {
+        return refuse(format!("no report {report_id} to {} is on record: see \"cases show\"", to.name()));
+    }
+    let Some(reason) = given(reason) else { return refuse("to retract a report needs --reason") };
+    Ok(Event::Retracted { report_id: report_id.to_owned(), to, reason: written(&reason)? })
 }
 
 /// Says whether this case continues another one (22 CCR 79901(p)).
@@ -399,7 +475,7 @@ pub fn decide_link(case: &Case, asked: &Asked<'_>, other: &str, is_same: bool, r
     if !case.links.iter().any(|link| link.case_id == other) {
         return refuse(format!("no link to case {other} was proposed: see \"cases show\""));
     }
-    Ok(Event::LinkDecided { case_id: other.to_owned(), is_same, reason: reason.trim().to_owned() })
+    Ok(Event::LinkDecided { case_id: other.to_owned(), is_same, reason: written(reason)? })
 }
 
 impl Case {

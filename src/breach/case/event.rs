@@ -54,6 +54,10 @@ pub enum Event {
     Notified {
         notice: Notice,
     },
+    /// A record that something was sent was wrong.
+    Retracted { report_id: String, to: Recipient, reason: String },
+    /// Rows behind the units were kept.
+    EvidenceKept { evidence: Evidence },
     /// The register found that this may continue another case.
     LinkProposed {
         case_id: String,
@@ -87,11 +91,37 @@ impl Event {
             Self::Confirmed { .. } => "confirmed",
             Self::Rejected { .. } => "rejected",
             Self::Notified { .. } => "notified",
+            Self::Retracted { .. } => "retracted",
+            Self::EvidenceKept { .. } => "evidence_kept",
             Self::LinkProposed { .. } => "link_proposed",
             Self::LinkDecided { .. } => "link_decided",
             Self::Reminded { .. } => "reminded",
         }
     }
+}
+
+impl Event {
+    /// Whether a person did it with the case before their eyes.
+    #[must_use]
+    pub const fn is_by_a_person(&self) -> bool {
+        !matches!(
+            self,
+            Self::Opened { .. }
+                | Self::HandedOver { .. }
+                | Self::EvidenceKept { .. }
+                | Self::LinkProposed { .. }
+                | Self::Reminded { .. }
+        )
+    }
+}
+
+/// Rows of evidence, so that a change of one shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which rows: event, person and patient.
+    pub rows: Vec<[String; 3]>,
+    /// SHA-256 over their canonical JSON, a line each, in this order.
+    pub digest: String,
 }
 
 /// To whom something was sent.

@@ -30,6 +30,7 @@ impl Case {
             proposals: Vec::new(),
             proposals_made: 0,
             notices: Vec::new(),
+            evidence: Vec::new(),
             links: Vec::new(),
             reminded: Default::default(),
             changed_at: at,
@@ -39,12 +40,12 @@ impl Case {
     /// Takes one event in. Whether it was allowed was decided before it was written.
     pub fn apply(&mut self, at: Timestamp, by: &str, event: &Event) {
         self.changed_at = self.changed_at.max(at);
+        if event.is_by_a_person() {
+            self.first_looked.get_or_insert_with(|| (at, by.to_owned()));
+        }
         match event {
-            Event::Opened { .. } => {}
+            Event::Opened { .. } | Event::Looked => {}
             Event::HandedOver { handoff, units } => self.take(handoff, units, at),
-            Event::Looked => {
-                self.first_looked.get_or_insert_with(|| (at, by.to_owned()));
-            }
             Event::Assigned { after, .. } => self.assignee = Some(after.clone()),
             Event::Noted { text } => self.notes.push(Note { at, by: by.to_owned(), text: text.clone() }),
             Event::Changed { change } => self.change(change, at, by, None),
@@ -59,6 +60,10 @@ impl Case {
             }
             Event::Rejected { number, .. } => drop(self.withdraw(*number)),
             Event::Notified { notice } => self.notices.push(notice.clone()),
+            Event::Retracted { report_id, to, .. } => {
+                self.notices.retain(|notice| notice.report_id != *report_id || notice.to != *to);
+            }
+            Event::EvidenceKept { evidence } => self.evidence.push(evidence.clone()),
             Event::LinkProposed { case_id, why } => {
                 if !self.links.iter().any(|link| link.case_id == *case_id) {
                     self.links.push(Link { case_id: case_id.clone(), why: why.clone(), decided: None });

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::{Case, CaseIncident, FacilityFacts, UnitKey};
 use crate::breach::handoff::{Handoff, RunKind};
 use crate::model::incident::{Status, Unit};
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::{DAY, Timestamp, Zone};
 
 /// Who stands in the ledger for what the register does by itself.
 pub const REGISTER: &str = "chartsentry";
@@ -42,8 +42,8 @@ impl Intake {
 ///
 /// # Errors
 /// For a run whose "now" was given or whose people are invented, unless it is a rehearsal; for a handoff that names no
-/// unit, or a time zone that does not exist.
-pub fn admit(handoff: &Handoff, is_rehearsal: bool) -> Result<(), Refusal> {
+/// unit, a time zone that does not exist, an impossible score or a clock in the future.
+pub fn admit(handoff: &Handoff, is_rehearsal: bool, at: Timestamp) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal(why));
     let id = &handoff.handoff_id;
     if handoff.clock_fixed && !is_rehearsal {
@@ -57,6 +57,13 @@ pub fn admit(handoff: &Handoff, is_rehearsal: bool) -> Result<(), Refusal> {
     }
     if handoff.units.is_empty() || handoff.units.iter().any(|unit| unit.first_event_id.is_empty()) {
         return refuse(format!("handoff {id} names no unit (person, patient and first event) to open a case for"));
+    }
+    if !(0.0..=1.0).contains(&handoff.score) {
+        return refuse(format!("handoff {id} has a score of {}: expected 0 to 1", handoff.score));
+    }
+    let clocks = [handoff.ingested_at, handoff.flagged_at, handoff.occurred_end];
+    if !is_rehearsal && clocks.into_iter().any(|clock| clock > at.plus(DAY)) {
+        return refuse(format!("handoff {id} has a clock in the future: check the clock of the machine that made it"));
     }
     match Zone::named(&handoff.detected.timezone) {
         Ok(_) => Ok(()),

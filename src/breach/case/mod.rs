@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use self::change::{Decision, Proposal};
 use self::clock::CaseClocks;
-use self::event::Notice;
+use self::event::{Evidence, Notice};
 use self::facts::Facts;
 use super::calendar;
 use super::clocks::Regimes;
@@ -157,6 +157,8 @@ pub struct Case {
     pub proposals_made: u32,
     /// What was sent to whom.
     pub notices: Vec<Notice>,
+    /// The rows behind the units that were kept.
+    pub evidence: Vec<Evidence>,
     pub links: Vec<Link>,
     /// Reminders that were given, by id.
     pub reminded: BTreeMap<String, Timestamp>,

@@ -16,16 +16,23 @@ pub struct Member {
 pub struct Staff {
     /// By folded user id: the id as written, and the manager's folded id.
     members: BTreeMap<String, (String, Option<String>)>,
-    /// User ids by folded name.
-    names: BTreeMap<String, BTreeSet<String>>,
+    /// The words of each name, with the folded user ids that have it.
+    names: BTreeMap<Words, BTreeSet<String>>,
 }
+
+/// The words of a name in the order of the alphabet, without titles: "Salaberg, Mary" is "Dr. Mary Salaberg".
+type Words = BTreeSet<String>;
+
+/// Words that are no part of a name.
+const TITLES: [&str; 14] =
+    ["dr", "mr", "mrs", "ms", "miss", "prof", "professor", "md", "do", "rn", "lvn", "np", "pa", "phd"];
 
 /// Who a name turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Person<'s> {
     /// The user id of a member.
     Member(&'s str),
-    /// Several members have the name.
+    /// Several members have the name, or somebody has one that holds it or that it holds.
     Several,
     /// Nobody in the workforce data.
     Unknown,
@@ -44,10 +51,17 @@ fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// Whether two names are the same person as far as spelling goes.
+fn words(name: &str) -> Words {
+    let name = name.to_lowercase();
+    let words = name.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '-').filter(|word| !word.is_empty());
+    words.filter(|word| !TITLES.contains(word)).map(str::to_owned).collect()
+}
+
+/// Whether two names are the same person as far as spelling goes: the words of one are among those of the other.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
-    fold(one) == fold(other)
+    let (one, other) = (words(one), words(other));
+    one.is_subset(&other) || other.is_subset(&one)
 }
 
 impl Staff {
@@ -60,18 +74,18 @@ impl Staff {
     /// Who `name` is: a user id, or given and family name.
     #[must_use]
     pub fn person(&self, name: &str) -> Person<'_> {
-        let name = fold(name);
-        if let Some((user_id, _)) = self.members.get(&name) {
+        if let Some((user_id, _)) = self.members.get(&fold(name)) {
             return Person::Member(user_id);
         }
-        match self.names.get(&name) {
-            Some(ids) if ids.len() > 1 => Person::Several,
-            Some(ids) => ids
-                .first()
-                .and_then(|id| self.members.get(id))
-                .map_or(Person::Unknown, |(user_id, _)| Person::Member(user_id)),
-            None => Person::Unknown,
+        let words = words(name);
+        if let Some(ids) = self.names.get(&words) {
+            return match ids.first().and_then(|id| self.members.get(id)) {
+                Some((user_id, _)) if ids.len() == 1 => Person::Member(user_id),
+                _ => Person::Several,
+            };
         }
+        let is_like = |known: &Words| known.len() > 1 && words.len() > 1 && (known.is_subset(&words) || words.is_subset(known));
+        if self.names.keys().any(is_like) { Person::Several } else { Person::Unknown }
     }
 
     /// What stands between `name` and a case about `actors`. An actor whom the workforce data does not know is still
@@ -106,9 +120,9 @@ impl FromIterator<Member> for Staff {
         let mut staff = Self::default();
         for member in members {
             let id = fold(&member.user_id);
-            let name = fold(&member.name);
-            if !name.is_empty() {
-                staff.names.entry(name).or_default().insert(id.clone());
+            let words = words(&member.name);
+            if !words.is_empty() {
+                staff.names.entry(words).or_default().insert(id.clone());
             }
             staff.members.insert(id, (member.user_id, member.manager_id.as_deref().map(fold)));
         }
@@ -128,6 +142,10 @@ mod tests {
         assert_eq!(staff.person("cem demir"), Person::Member("U3"));
         assert_eq!(staff.person("Ada Berg"), Person::Several);
         assert_eq!(staff.person("Dora Elm"), Person::Unknown);
+        for name in ["Demir, Cem", "DEMIR CEM", "Dr. Cem Demir, RN"] {
+            assert_eq!(staff.person(name), Person::Member("U3"), "{name}");
+        }
+        assert_eq!(staff.person("Cem Ali Demir"), Person::Several, "somebody has nearly that name");
     }
 
     #[test]

@@ -125,16 +125,16 @@ fn out_of_order_and_withdrawn_handoffs_update_and_never_close() {
 fn runs_with_a_given_now_and_demos_are_for_rehearsals() {
     let mut fixed = handoff("i1", 1, vec![unit("U1", "P1", FRIDAY.0, FRIDAY.1)], FLAGGED);
     fixed.clock_fixed = true;
-    assert!(intake::admit(&fixed, false).unwrap_err().0.contains("--rehearsal"));
-    intake::admit(&fixed, true).unwrap();
+    assert!(intake::admit(&fixed, false, at(TUESDAY)).unwrap_err().0.contains("--rehearsal"));
+    intake::admit(&fixed, true, at(TUESDAY)).unwrap();
     let mut demo = fixed.clone();
     (demo.clock_fixed, demo.run_kind) = (false, RunKind::Demo);
-    assert!(intake::admit(&demo, false).is_err());
+    assert!(intake::admit(&demo, false, at(TUESDAY)).is_err());
     demo.run_kind = RunKind::Live;
     demo.detected.timezone = "Mars/Olympus".to_owned();
-    assert!(intake::admit(&demo, false).unwrap_err().0.contains("Mars/Olympus"));
+    assert!(intake::admit(&demo, false, at(TUESDAY)).unwrap_err().0.contains("Mars/Olympus"));
     demo.units.clear();
-    assert!(intake::admit(&demo, false).unwrap_err().0.contains("no unit"));
+    assert!(intake::admit(&demo, false, at(TUESDAY)).unwrap_err().0.contains("no unit"));
 
     let rehearsed = intake::take(&fixed, &[saturday_case()], &facility(), true, at(TUESDAY));
     assert!(rehearsed.opened.is_some(), "a rehearsal touches no real case");

@@ -254,7 +254,7 @@ fn take_all(
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken { handoffs: handoffs.len(), ..Taken::default() };
     for handoff in handoffs {
-        if let Err(Refusal(why)) = intake::admit(handoff, bringing.is_rehearsal) {
+        if let Err(Refusal(why)) = intake::admit(handoff, bringing.is_rehearsal, bringing.at) {
             taken.refused.push(why);
             continue;
         }

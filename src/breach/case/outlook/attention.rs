@@ -72,10 +72,6 @@ pub(super) fn attention(case: &Case, regimes: &[RegimeOutlook], now: Timestamp, 
     if !case.is_rehearsal {
         let running = regimes.iter().filter(|one| !one.state.is_closed() && one.state != State::NotRunning);
         for one in running {
-            // A view may be no acquisition: the civil code's days are shown, and escalate once a person called it a breach.
-            if one.regime == Regime::CivilCode && one.breaches == 0 {
-                continue;
-            }
             let due = one.duties.iter().filter(|duty| duty.done_on.is_none());
             found.extend(due.filter_map(|duty| due_alarm(case, one, duty, today)));
         }

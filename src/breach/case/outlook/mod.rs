@@ -21,6 +21,7 @@ use crate::breach::exclusions::Regime;
 use crate::breach::exposure::{self, Exposure, Occurrences};
 use crate::breach::handoff::Basis;
 use crate::breach::{calendar, iso_date};
+use crate::model::incident::UnitKind;
 use crate::model::time::{Timestamp, Zone};
 
 /// Where one regime of a case stands.
@@ -189,7 +190,13 @@ pub fn reportable(case: &Case, to: Recipient) -> Vec<UnitKey> {
         Recipient::Hhs | Recipient::Media => &[Regime::Hipaa],
         Recipient::Residents | Recipient::AttorneyGeneral => &[Regime::CivilCode],
     };
-    let is_one = |unit: &&CaseUnit| regimes.iter().any(|regime| !is_excluded(case, *regime, unit));
+    let is_one = |unit: &&CaseUnit| {
+        regimes.iter().any(|regime| match decision(case, *regime, unit) {
+            Some(found) => found.outcome == Outcome::Breach,
+            // Somebody's own chart is a matter of house rules until somebody says otherwise.
+            None => unit.unit_kind == UnitKind::Access,
+        })
+    };
     case.units.iter().filter(is_one).map(|unit| unit.key.clone()).collect()
 }
 
@@ -264,7 +271,7 @@ fn alternative(case: &Case, zone: &Zone, today: Date) -> Option<Alternative> {
 
 fn exposures(case: &Case, regimes: &[RegimeOutlook]) -> (Option<Exposure>, Option<Exposure>) {
     let Some(california) = regimes.iter().find(|one| one.regime == Regime::California) else { return (None, None) };
-    if matches!(california.state, State::NotApplicable | State::Excluded) {
+    if matches!(california.state, State::NotApplicable | State::Excluded | State::NotRunning) {
         return (None, None);
     }
     let open = case.units.iter().filter(|unit| !is_excluded(case, Regime::California, unit));
