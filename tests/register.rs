@@ -11,10 +11,9 @@ use chartsentry::config::{Config, Secrets};
 use chartsentry::model::incident::Severity;
 use chartsentry::model::time::DAY;
 use chartsentry::pipeline::clock;
-use chartsentry::pipeline::register::Office;
+use chartsentry::pipeline::register::{Channel, Office};
 use chartsentry::sink::encode::Encoder;
 use chartsentry::sink::pseudonym::Identifiers;
-use chartsentry::sink::routing::Route;
 use chartsentry::sink::settings::Format;
 use chartsentry::store::{Store, StoreOptions};
 use data_encoding::HEXLOWER;
@@ -112,6 +111,23 @@ impl House {
         let mut words = words.to_vec();
         words.push(handoffs.to_str().unwrap());
         self.done(&words).lines().map(str::to_owned).collect()
+    }
+}
+
+impl House {
+    /// Two members of the sample's workforce who lead others, and of whom no case is.
+    fn two_people(&self) -> (String, String) {
+        let staff = std::fs::read_to_string(samples().join("context/workforce.csv")).unwrap();
+        let actors: Vec<String> = self
+            .listed()
+            .iter()
+            .flat_map(|line| line["case"]["units"].as_array().unwrap().clone())
+            .map(|unit| unit["user_id"].as_str().unwrap().to_owned())
+            .collect();
+        let lead = staff.lines().filter(|line| line.contains("Nurse Manager"));
+        let ids = lead.map(|line| line.split(',').next().unwrap().to_owned());
+        let mut free = ids.filter(|id| !actors.contains(id));
+        (free.next().unwrap(), free.next().unwrap())
     }
 }
 
@@ -312,7 +328,10 @@ fn deadlines_go_to_a_calendar_and_the_years_log_holds_breaches_only() {
     let log = house.done(&["export", "--hhs-log", &year]);
     assert!(log.lines().count() == 2 && log.contains(&case) && log.contains("unknown so far"), "{log}");
     assert_eq!(house.done(&["export", "--accounting"]).lines().count(), 1, "a look is no disclosure");
-    house.done(&["set", &case, "event_kind=access,disclosure", "recipient=a cousin", "--by", "Ada Berg"]);
+    house.done(&["set", &case, "recipient=a cousin", "--by", "Ada Berg"]);
+    let (one, other) = house.two_people();
+    house.done(&["set", &case, "event_kind=access,disclosure", "--reason", "told a cousin", "--by", &one]);
+    house.done(&["set", &case, "--confirm", "1", "--by", &other]);
     assert!(house.done(&["export", "--accounting"]).contains("a cousin"));
 }
 
@@ -337,20 +356,21 @@ fn reminders_and_checkpoints_go_to_the_sinks_once() {
     let text = std::fs::read_to_string(house.path("house.toml")).unwrap();
     let config = Config::parse("house.toml", &text).unwrap();
     let mut office = Office::open(&config, &Secrets::default(), false).unwrap();
-    let routes = [Route { sink: "siem".to_owned(), min_severity: Severity::Critical }];
+    let sinks = ["siem".to_owned()];
     let later = clock::now().plus(60 * DAY);
-    let due = office.due(later, false).unwrap();
+    let due = office.due(later, false, Channel::Sinks).unwrap();
     assert!(due.iter().any(|one| one.severity < Severity::Critical && one.attention.alarm == Alarm::OverdueUnreviewed));
-    office.reminded(&due, "chartsentry", later, &routes).unwrap();
-    let said_again = office.due(later, false).unwrap();
+    office.reminded(&due, "Ada Berg", later, Channel::Terminal, &[]).unwrap();
+    assert_eq!(office.due(later, false, Channel::Sinks).unwrap(), due, "a person's terminal silences no sink");
+    office.reminded(&due, "chartsentry", later, Channel::Sinks, &sinks).unwrap();
+    let said_again = office.due(later, false, Channel::Sinks).unwrap();
     assert!(said_again.is_empty(), "{said_again:?}");
-    let head = office.tell_checkpoint(later, &routes).unwrap().unwrap();
-    office.tell_checkpoint(later, &routes).unwrap();
+    let head = office.tell_checkpoint(later, &sinks).unwrap().unwrap();
+    office.tell_checkpoint(later, &sinks).unwrap();
     drop(office);
 
     let store = Store::open(&StoreOptions { path: house.path("register.db"), key: None }).unwrap().handle();
-    let urgent = due.iter().filter(|one| one.attention.alarm >= Alarm::DueToday || one.severity == Severity::Critical);
-    assert_eq!(store.outbox_depths().unwrap()[0].pending as usize, urgent.count() + 1);
+    assert_eq!(store.outbox_depths().unwrap()[0].pending as usize, due.len() + 1);
     let waiting = store.outbox_pending("siem", later, 1_000).unwrap();
     let encode = |format| Encoder { format, identifiers: Identifiers::default(), limit: None };
     let first = &waiting[0];

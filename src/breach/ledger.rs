@@ -140,14 +140,14 @@ mod tests {
     use crate::breach::case::change::Change;
     use crate::breach::case::facts::Fact;
     use crate::breach::case::intake::{REGISTER, take};
-    use crate::breach::case::testing::{apply, at, facility, handoff, unit};
+    use crate::breach::case::testing::{apply, at, bringing, facility, handoff, unit};
 
     const NOW: &str = "2026-09-22T16:00:00Z";
 
     /// A ledger of one case, and the case as the register made it.
     fn ledger() -> (Vec<Kept>, Case) {
         let units = vec![unit("U1", "P1", "2026-09-18T20:00:00Z", "2026-09-18T20:10:00Z")];
-        let intake = take(&handoff("i1", 1, units, NOW), &[], &facility(), false, at(NOW));
+        let intake = take(&handoff("i1", 1, units, NOW), &[], &bringing(&facility(), NOW));
         let case_id = intake.opened.unwrap();
         let mut events: Vec<Event> = intake.events.into_iter().map(|(_, event)| event).collect();
         let change = Change::Fact { fact: Fact::Part2, before: None, after: "no".to_owned(), reason: None };

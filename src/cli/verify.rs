@@ -17,6 +17,7 @@ use crate::pipeline::register::Office;
 Example: with the checkpoint that was written down last month
   chartsentry verify --config /etc/chartsentry/chartsentry.toml --checkpoint 4711:9f2c...
 
+Also compared: the cases, and the rows of evidence. Not covered: the copy of the workforce.
 A changed, missing or inserted entry is found by itself. Entries taken off the end are found only with a
 checkpoint, SEQUENCE:HASH as this command prints it: keep one where the ledger's owner cannot change it.")]
 pub struct VerifyArgs {
@@ -56,13 +57,19 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
             found.differing.join(", ")
         );
     }
+    if !found.other_evidence.is_empty() {
+        bail!(
+            "the ledger is whole, but rows of evidence are not those that were kept for {}",
+            found.other_evidence.join(", ")
+        );
+    }
     let paint = Paint::stderr();
     match found.head {
         Some(head) => {
             writeln!(io::stderr(), "{} {} entries, {} cases", paint.good("whole:"), head.sequence, found.cases)?;
             writeln!(io::stdout().lock(), "{}:{}", head.sequence, head.hash)?;
         }
-        None => writeln!(io::stderr(), "the ledger is empty")?,
+        None => bail!("the ledger is empty: if cases were ever opened here, they are gone; compare with a backup"),
     }
     Ok(())
 }

@@ -53,13 +53,6 @@ pub fn outbox_items(
     Ok(items)
 }
 
-/// The sinks that hear of a bulletin: those whose severity it has, or all of them where it is urgent.
-#[must_use]
-pub fn bulletin_sinks(routes: &[Route], severity: Severity, is_urgent: bool) -> Vec<String> {
-    let hears = |route: &&Route| is_urgent || severity >= route.min_severity;
-    routes.iter().filter(hears).map(|route| route.sink.clone()).collect()
-}
-
 fn ends(handoff: &HandoffRecord) -> bool {
     serde_json::from_str::<Reason>(&handoff.json)
         .is_ok_and(|found| matches!(found.reason, ChangeReason::Withdrawn | ChangeReason::Merged))

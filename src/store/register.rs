@@ -158,6 +158,17 @@ impl Register {
         rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
     }
 
+    /// The canonical JSON of one row of evidence.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn evidence_row(&self, [event_id, patient_id, user_id]: &[String; 3]) -> Result<Option<String>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT json FROM evidence WHERE event_id = ?1 AND patient_id = ?2 AND user_id = ?3")
+            .and_then(|mut statement| statement.query_row([event_id, patient_id, user_id], |row| row.get(0)).optional())
+            .map_err(StoreError::sql("read the evidence"))
+    }
+
     /// The evidence rows of a person and a chart, in order of time.
     ///
     /// # Errors

@@ -127,6 +127,10 @@ impl CaseClocks {
         ];
         for (field, value) in told {
             let Some(value) = value else { continue };
+            // What two people have set stands against a log that is read again.
+            if self.versions(field).last().is_some_and(|version| version.second.is_some()) {
+                continue;
+            }
             if self.get(field).is_none_or(|known| value < known) {
                 let version = Version { value, set_at: at, by: handoff.handoff_id.clone(), reason: None, second: None };
                 self.versions.entry(field).or_default().push(version);

@@ -55,9 +55,15 @@ pub enum Event {
         notice: Notice,
     },
     /// A record that something was sent was wrong.
-    Retracted { report_id: String, to: Recipient, reason: String },
+    Retracted {
+        report_id: String,
+        to: Recipient,
+        reason: String,
+    },
     /// Rows behind the units were kept.
-    EvidenceKept { evidence: Evidence },
+    EvidenceKept {
+        evidence: Evidence,
+    },
     /// The register found that this may continue another case.
     LinkProposed {
         case_id: String,

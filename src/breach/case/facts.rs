@@ -156,6 +156,8 @@ impl Fact {
     pub fn loosens(self, before: Option<&str>, after: &str) -> bool {
         match self {
             Self::LeKind | Self::LeStated | Self::LeUntil => true,
+            // They decide which exclusions the words reach.
+            Self::EventKind | Self::Medium => true,
             Self::KnowerIsActor => after == "yes",
             Self::BaIsAgent | Self::Part2 => before == Some("yes") && after == "no",
             Self::Residents => {
@@ -199,6 +201,10 @@ impl Facts {
         self.stated.insert(fact, stated);
     }
 
+    pub(super) fn unset(&mut self, fact: Fact) {
+        self.stated.remove(&fact);
+    }
+
     /// Whether a yes-or-no fact was stated as yes.
     #[must_use]
     pub fn is(&self, fact: Fact) -> bool {
@@ -223,7 +229,8 @@ impl Facts {
         self.get(Fact::Medium).unwrap_or("ehr")
     }
 
-    /// Law enforcement's delay, once its kind and both dates are stated.
+    /// Law enforcement's delay, once its kind, both dates and the official are stated (164.412: the statement and the
+    /// identity of the official are documented).
     #[must_use]
     pub fn delay(&self) -> Option<LawEnforcementDelay> {
         let date = |fact| self.get(fact)?.parse::<Date>().ok();
@@ -232,6 +239,7 @@ impl Facts {
             _ => StatementKind::Oral,
         };
         let (stated, until) = (date(Fact::LeStated)?, date(Fact::LeUntil)?);
+        self.get(Fact::LeOfficial)?;
         (until >= stated).then_some(LawEnforcementDelay { kind, stated, until })
     }
 }

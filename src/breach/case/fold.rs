@@ -1,9 +1,9 @@
 //! From events to the case.
 
 use super::change::{Change, Outcome, Proposal};
-use super::clock::{CaseClocks, Version};
+use super::clock::{CaseClocks, ClockField, Version};
 use super::event::Event;
-use super::facts::{Facts, Stated};
+use super::facts::{Fact, Facts, Stated};
 use super::{Case, CaseIncident, CaseUnit, Link, Note, UnitKey};
 use crate::breach::handoff::Handoff;
 use crate::model::incident::{Unit, UnitKind};
@@ -91,6 +91,12 @@ impl Case {
             Change::Clock { field, after, reason, .. } => {
                 let version = Version { value: *after, set_at: at, by, reason: reason.clone(), second };
                 self.clocks.set(*field, version);
+                if *field == ClockField::KnownAt {
+                    // Who knew, and whether that counts, was said of the earlier value.
+                    for fact in [Fact::KnownBy, Fact::KnownByRole, Fact::KnowerIsActor] {
+                        self.facts.unset(fact);
+                    }
+                }
             }
             Change::Fact { fact, after, .. } => {
                 self.facts.set(*fact, Stated { value: after.clone(), by, at, second });

@@ -52,6 +52,11 @@ pub fn admit(handoff: &Handoff, is_rehearsal: bool, at: Timestamp) -> Result<(),
              replay without --as-of, or open it with --rehearsal"
         ));
     }
+    if is_rehearsal && !handoff.clock_fixed && handoff.run_kind != RunKind::Demo {
+        return refuse(format!(
+            "handoff {id} has true clocks: whoever sees it knows of it, so it is no rehearsal; open it without --rehearsal"
+        ));
+    }
     if handoff.run_kind == RunKind::Demo && !is_rehearsal {
         return refuse(format!("handoff {id} comes from the demo: open it with --rehearsal"));
     }
@@ -71,9 +76,21 @@ pub fn admit(handoff: &Handoff, is_rehearsal: bool, at: Timestamp) -> Result<(),
     }
 }
 
+/// What comes with a handoff.
+#[derive(Clone, Copy, Debug)]
+pub struct Bringing<'b> {
+    pub facility: &'b FacilityFacts,
+    pub is_rehearsal: bool,
+    pub at: Timestamp,
+    /// Whether no later handoff of the same incident comes with it. One that a later one follows says nothing by its
+    /// status and score alone.
+    pub is_last: bool,
+}
+
 /// What `handoff` does to the cases that share a unit's person and patient, or the incident, with it.
 #[must_use]
-pub fn take(handoff: &Handoff, known: &[Case], facility: &FacilityFacts, is_rehearsal: bool, at: Timestamp) -> Intake {
+pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intake {
+    let Bringing { facility, is_rehearsal, at, is_last } = *bringing;
     let mut cases: Vec<&Case> = known.iter().filter(|case| case.is_rehearsal == is_rehearsal).collect();
     cases.sort_by(|a, b| (a.opened_at, &a.case_id).cmp(&(b.opened_at, &b.case_id)));
     let owner = |unit: &Unit| cases.iter().position(|case| case.units.iter().any(|known| known.is_same(unit)));
@@ -98,7 +115,7 @@ pub fn take(handoff: &Handoff, known: &[Case], facility: &FacilityFacts, is_rehe
             continue;
         }
         let event = handed_over(handoff, units);
-        if says_something(case, &event, at) {
+        if says_something(case, &event, at, is_last) {
             intake.events.push((case.case_id.clone(), event));
         }
     }
@@ -119,13 +136,15 @@ fn key(unit: &Unit) -> UnitKey {
 
 /// Whether an event would change more of a case than which run told it. Another run begins with incidents that are
 /// provisional; that is no news about one that stands.
-fn says_something(case: &Case, event: &Event, at: Timestamp) -> bool {
+fn says_something(case: &Case, event: &Event, at: Timestamp, is_last: bool) -> bool {
     let mut after = case.clone();
     after.apply(at, REGISTER, event);
     after.changed_at = case.changed_at;
     for (id, incident) in &mut after.incidents {
-        if let Some(before) = case.incidents.get(id) {
-            forget_run(incident, before);
+        match case.incidents.get(id) {
+            Some(before) if is_last => forget_run(incident, before),
+            Some(before) => *incident = before.clone(),
+            None => {}
         }
     }
     after != *case

@@ -32,8 +32,7 @@ pub fn propose(case: &Case, others: &[Case]) -> Vec<Event> {
 fn reason(case: &Case, other: &Case) -> Option<String> {
     let (_, last) = case.occurred()?;
     let occurred = case.zone().date(last);
-    let reported = first_report(other)
-        .filter(|reported| *reported <= occurred && occurred <= reported.saturating_add(YEARS.years()))?;
+    let reported = reported_before(other, occurred)?;
     let patients = case.patients();
     let is_same_patient = other.patients().iter().any(|patient| patients.contains(patient));
     let actors = case.actors();
@@ -48,8 +47,10 @@ fn reason(case: &Case, other: &Case) -> Option<String> {
     Some(format!("{what}, after a report of {reported}"))
 }
 
-/// When the first report about a case went to the Department.
-fn first_report(case: &Case) -> Option<Date> {
+/// When the first report about a case went to the Department, if that was in the six years before `day`.
+#[must_use]
+pub fn reported_before(case: &Case, day: Date) -> Option<Date> {
     let reports = case.notices.iter().filter(|notice| notice.to == Recipient::Cdph);
-    reports.map(|notice| notice.sent_on).min()
+    let first = reports.map(|notice| notice.sent_on).min()?;
+    (first <= day && day <= first.saturating_add(YEARS.years())).then_some(first)
 }

@@ -84,7 +84,8 @@ impl Staff {
                 _ => Person::Several,
             };
         }
-        let is_like = |known: &Words| known.len() > 1 && words.len() > 1 && (known.is_subset(&words) || words.is_subset(known));
+        let is_like =
+            |known: &Words| known.len() > 1 && words.len() > 1 && (known.is_subset(&words) || words.is_subset(known));
         if self.names.keys().any(is_like) { Person::Several } else { Person::Unknown }
     }
 
@@ -97,7 +98,10 @@ impl Staff {
             Person::Several | Person::Unknown => fold(name),
         };
         let actors: BTreeSet<String> = actors.iter().map(|actor| fold(actor)).collect();
-        if actors.contains(&own) {
+        // Somebody may have a second account.
+        let names = |id: &String| self.names.iter().find(|(_, ids)| ids.contains(id)).map(|(words, _)| words);
+        let own_name = names(&own);
+        if actors.contains(&own) || (own_name.is_some() && actors.iter().any(|actor| names(actor) == own_name)) {
             return Some(Conflict::IsActor);
         }
         let mut seen = BTreeSet::from([own.clone()]);
@@ -160,6 +164,8 @@ mod tests {
         assert_eq!(staff.conflict("AIDE", &["ACTOR"]), Some(Conflict::ReportsToActor));
         assert_eq!(staff.conflict("D", &["ACTOR"]), Some(Conflict::ReportsToActor), "by name");
         assert_eq!(staff.conflict("CHIEF", &["ACTOR"]), None);
+        let twice = crate::breach::case::testing::staff(&[("U1", "Uma One", None), ("U1ADM", "Uma One", None)]);
+        assert_eq!(twice.conflict("U1ADM", &["U1"]), Some(Conflict::IsActor), "a second account");
         assert_eq!(staff.conflict("U9", &["u9"]), Some(Conflict::IsActor), "nobody that the data knows");
     }
 

@@ -2,14 +2,15 @@
 
 use super::event::Event;
 use super::facts::{Fact, Facts, Stated};
-use super::intake::{REGISTER, take};
+use super::intake::{Bringing, REGISTER, take};
+use super::outlook::House;
 use super::staff::{Member, Staff};
 use super::{Case, FacilityFacts};
 use crate::breach::handoff::{Clocks, Facility, Handoff, RunIdentity, RunKind};
 use crate::model::incident::{
     ChangeReason, Contribution, Incident, IncidentChange, IncidentKind, Severity, Status, Unit, UnitKind,
 };
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::{DAY, Timestamp, Zone};
 
 pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::from(text.parse::<jiff::Timestamp>().unwrap())
@@ -57,6 +58,9 @@ pub(crate) fn unit(user: &str, patient: &str, first: &str, last: &str) -> Unit {
         unit_kind: UnitKind::Access,
     }
 }
+
+/// A house in California.
+pub(crate) const HOUSE: House = House { unopened_after: DAY, licensed: true };
 
 /// What a daemon hands over: `units` of one incident, flagged at an instant.
 pub(crate) fn handoff(incident_id: &str, sequence: u32, units: Vec<Unit>, flagged: &str) -> Handoff {
@@ -117,9 +121,14 @@ pub(crate) fn handoff(incident_id: &str, sequence: u32, units: Vec<Unit>, flagge
     Handoff::new(&change, &clocks, &run, &pacific())
 }
 
+/// A handoff that comes by itself at an instant.
+pub(crate) fn bringing<'b>(facility: &'b FacilityFacts, now: &str) -> Bringing<'b> {
+    Bringing { facility, is_rehearsal: false, at: at(now), is_last: true }
+}
+
 /// Takes a handoff into cases, as a register does.
 pub(crate) fn taken(cases: &mut Vec<Case>, handoff: &Handoff, now: &str) -> usize {
-    let intake = take(handoff, cases, &facility(), false, at(now));
+    let intake = take(handoff, cases, &bringing(&facility(), now));
     for (id, event) in &intake.events {
         apply(cases, id, event, REGISTER, now);
     }

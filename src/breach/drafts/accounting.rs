@@ -9,7 +9,7 @@ use crate::breach::case::Case;
 use crate::breach::case::change::Outcome;
 use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::{Outlook, decision};
-use crate::breach::exclusions::Regime;
+use crate::breach::exclusions::{Code, Regime};
 
 const HEADER: [&str; 6] = ["patient_id", "date", "recipient", "what", "purpose", "case_id"];
 
@@ -25,8 +25,9 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
         }
         let zone = case.zone();
         for unit in &case.units {
-            let is_breach = decision(case, Regime::Hipaa, unit).is_some_and(|found| found.outcome == Outcome::Breach);
-            if !is_breach {
+            // Excluded from notification is still a disclosure; only what was permitted is none to account for here.
+            let outcome = decision(case, Regime::Hipaa, unit).map(|found| found.outcome);
+            if matches!(outcome, None | Some(Outcome::Excluded { code: Code::Permitted })) {
                 continue;
             }
             let stated = |fact: Fact| case.facts.get(fact).unwrap_or("unknown so far: nobody has stated it").to_owned();

@@ -24,6 +24,7 @@ pub fn file(subject: &Subject<'_>, entries: &[Entry]) -> Paper {
     blocks.extend(regimes(subject));
     blocks.extend(law(subject));
     blocks.extend(decisions(subject));
+    blocks.extend(stated(subject));
     blocks.extend(history(subject, entries));
     let rehearsal = if case.is_rehearsal { " A rehearsal: no clock runs." } else { "" };
     Paper {
@@ -97,10 +98,7 @@ fn clocks(subject: &Subject<'_>) -> Vec<Block> {
         )),
     ];
     if let Some(other) = &subject.outlook.alternative {
-        blocks.push(Block::text(format!(
-            "Another reading, for counsel: a regular review on {} would have found it; the report to CDPH would then be {} days late.",
-            other.diligence_date, other.late_days
-        )));
+        blocks.push(Block::text(format!("Another reading, for counsel: {}.", other.words())));
     }
     blocks.extend(subject.outlook.recounted.iter().map(|note| Block::text(note.clone())));
     blocks
@@ -185,6 +183,40 @@ fn decisions(subject: &Subject<'_>) -> Vec<Block> {
         false => Block::table(&["when", "regime", "decision", "covers", "by", "grounds"], rows),
     };
     vec![Block::heading("Decisions"), decided]
+}
+
+/// What people stated and wrote down.
+fn stated(subject: &Subject<'_>) -> Vec<Block> {
+    let facts: Vec<Vec<String>> = subject
+        .case
+        .facts
+        .iter()
+        .map(|(fact, stated)| {
+            let second = stated.second.as_deref().map_or_else(String::new, |second| format!(" and {second}"));
+            vec![
+                fact.name().to_owned(),
+                stated.value.clone(),
+                format!("{}{second}", stated.by),
+                subject.local(stated.at),
+            ]
+        })
+        .collect();
+    let notes: Vec<Vec<String>> = subject
+        .case
+        .notes
+        .iter()
+        .map(|note| vec![subject.local(note.at), note.by.clone(), note.text.clone()])
+        .collect();
+    let mut blocks = Vec::new();
+    if !facts.is_empty() {
+        blocks.push(Block::heading("Stated"));
+        blocks.push(Block::table(&["fact", "value", "by", "when"], facts));
+    }
+    if !notes.is_empty() {
+        blocks.push(Block::heading("Notes"));
+        blocks.push(Block::table(&["when", "by", "note"], notes));
+    }
+    blocks
 }
 
 fn history(subject: &Subject<'_>, entries: &[Entry]) -> Vec<Block> {

@@ -7,6 +7,8 @@ use super::subject::Subject;
 use crate::breach::case::clock::ClockField;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
+use crate::breach::case::outlook::known;
+use crate::model::time::Timestamp;
 
 /// The draft.
 #[must_use]
@@ -28,7 +30,7 @@ pub fn report(subject: &Subject<'_>) -> Paper {
                        The content is to be in writing and signed by a representative of the facility."
                     .to_owned(),
             },
-            Block::table(&["Signature", "Name and office", "Date"], vec![vec![" ".to_owned(); 3]]),
+            Block::table(&["Signature", "Name and office", "Date"], vec![vec!["\u{a0}".to_owned(); 3]; 3]),
         ],
     }
 }
@@ -46,7 +48,8 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     };
     let units = subject.units(Recipient::Cdph);
     let occurred = units.iter().map(|unit| format!("{}: {}", names.patient(&unit.key.patient_id), subject.span(unit)));
-    let mut detected = vec![subject.local(subject.outlook.detected_at)];
+    let instants: BTreeSet<Timestamp> = units.iter().map(|unit| known(case, unit).detected_at).collect();
+    let mut detected: Vec<String> = instants.into_iter().map(|at| subject.local(at)).collect();
     if let Some(flagged) = case.clocks.get(ClockField::FlaggedAt) {
         detected.push(format!("marked by software: {}", subject.local(flagged)));
     }
@@ -62,32 +65,23 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     let parts: Vec<&str> = parts.into_iter().collect();
     let mut extent = vec![format!("parts of the record opened: {}", parts.join(", "))];
     extent.extend(fact(Fact::Elements).map(str::to_owned));
-    let links = case.links.iter().filter(|link| link.decided.as_ref().is_none_or(|(_, is_same)| *is_same));
-    let earlier: Vec<String> = links.map(|link| format!("case {}: {}", link.case_id, link.why)).collect();
     vec![
         facility,
         Field::known("(B)", "Date and time of each breach", occurred.collect()),
         Field::known("(C)", "Date and time each was detected", detected),
         Field::known("(D)", "Patients affected", patients),
         Field::known("(E)", "Information: nature, extent, identifiers, re-identification", extent),
-        Field::stated("(F)", "What happened", fact(Fact::Narrative), "narrative"),
+        Field::stated("(F)", "What happened", fact(Fact::Narrative), "cases set narrative=..."),
         Field::known("(G)", "Who did it, witnesses, recipients", people),
         notified(subject),
-        Field::stated("", "Representative of the facility", fact(Fact::Contact), "contact"),
+        Field::stated("", "Representative of the facility", fact(Fact::Contact), "cases set contact=..."),
         Field::stated(
             "",
             "Corrective and mitigating actions",
             fact(Fact::Corrective).or(fact(Fact::Mitigation)),
-            "corrective",
+            "cases set corrective=...",
         ),
-        match earlier.is_empty() {
-            true => Field::known(
-                "",
-                "Earlier reported events, six years",
-                vec!["none on record in this register".to_owned()],
-            ),
-            false => Field::known("", "Earlier reported events, six years", earlier),
-        },
+        Field::known("", "Earlier reported events, six years", earlier(subject)),
         Field::known("", "Copy of the notice to the patient", vec!["patient-notices.html, once completed".to_owned()]),
         Field::known(
             "",
@@ -100,10 +94,27 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     ]
 }
 
+/// Every report about one of the patients in the six years before, and whether this case continues it.
+fn earlier(subject: &Subject<'_>) -> Vec<String> {
+    let links = &subject.case.links;
+    let lines = subject.earlier.iter().map(|(case_id, sent_on)| {
+        let link = links.iter().find(|link| link.case_id == *case_id);
+        let said = match link.map(|link| &link.decided) {
+            Some(Some((_, true))) => "; this case continues it",
+            Some(None) => "; this case may continue it, nobody has said",
+            _ => "",
+        };
+        format!("reported on {sent_on}, case {case_id}{said}")
+    });
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { vec!["none on record in this register".to_owned()] } else { lines }
+}
+
 fn notified(subject: &Subject<'_>) -> Field {
     let title = "When patients were or will be notified";
     let sent = subject.case.notices.iter().filter(|notice| notice.to == Recipient::Patient);
     let mut lines: Vec<String> = sent.map(|notice| format!("sent on {}", notice.sent_on)).collect();
+    lines.dedup();
     if lines.is_empty() {
         let due = subject.outlook.deadlines.delayed.as_ref().and_then(|delayed| delayed.patient_deadline_safe);
         match due.or(subject.outlook.deadlines.patient_deadline) {

@@ -4,6 +4,8 @@ use super::paper::{Block, Field, Paper};
 use super::subject::Subject;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
+use crate::breach::case::outlook::affected;
+use crate::breach::exclusions::Regime;
 
 /// The portal takes no longer description.
 const DESCRIPTION: usize = 4_000;
@@ -28,7 +30,9 @@ pub fn answers(subject: &Subject<'_>) -> Paper {
 fn fields(subject: &Subject<'_>) -> Vec<Field> {
     let case = subject.case;
     let known = |title: &str, text: String| Field::known("", title, vec![text]);
-    let stated = |title: &str, fact: Fact| Field::stated("", title, case.facts.get(fact), fact.name());
+    let stated = |title: &str, fact: Fact| {
+        Field::stated("", title, case.facts.get(fact), &format!("cases set {}=...", fact.name()))
+    };
     let dates = case.occurred().map(|(first, last)| (subject.zone.date(first), subject.zone.date(last)));
     let sent = |to: Recipient| case.notices.iter().filter(move |notice| notice.to == to).map(|notice| notice.sent_on);
     let individual = match (sent(Recipient::Patient).min(), sent(Recipient::Patient).max()) {
@@ -41,16 +45,11 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
     }
     vec![
         known("Report type", "initial report".to_owned()),
-        Field::stated(
-            "",
-            "Covered entity, address, type",
-            subject.facility,
-            "contact; the configuration names the facility",
-        ),
+        Field::stated("", "Covered entity, address, type", subject.facility, "[facility] name of the configuration"),
         stated("Contact", Fact::Contact),
         known("Breach start and end", dates.map_or_else(String::new, |(first, last)| format!("{first} to {last}"))),
         known("Discovery start and end", subject.zone.date(subject.outlook.discovered_at).to_string()),
-        known("Individuals affected", case.patients().len().to_string()),
+        known("Individuals affected", affected(case, Regime::Hipaa).len().to_string()),
         known("Type of breach", "unauthorized access/disclosure".to_owned()),
         known(
             "Location of the information",
@@ -65,7 +64,10 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
         stated("Safeguards in place before", Fact::Safeguards),
         individual,
         known("Substitute notice", "to be answered".to_owned()),
-        known("Media notice", if sent(Recipient::Media).next().is_some() { "yes" } else { "no" }.to_owned()),
+        known(
+            "Media notice",
+            if sent(Recipient::Media).next().is_some() { "yes" } else { "none on record" }.to_owned(),
+        ),
         stated("Actions taken", Fact::Corrective),
         Field::unknown("", "Attestation: name and date", "a person attests"),
     ]

@@ -7,7 +7,7 @@ use super::csv_text;
 use crate::breach::case::Case;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
-use crate::breach::case::outlook::{Outlook, State};
+use crate::breach::case::outlook::{Outlook, State, affected};
 use crate::breach::exclusions::Regime;
 
 /// From this many affected people a breach is no longer one for the log (164.408(b)).
@@ -40,11 +40,24 @@ pub fn csv(cases: &[(&Case, Outlook)], year: i16) -> Result<String> {
     csv_text(&HEADER, &rows)
 }
 
+/// Cases discovered in `year` that nobody has decided under HIPAA yet: a breach is presumed (164.402), so they are to be
+/// decided before the log is filed.
+#[must_use]
+pub fn undecided(cases: &[(&Case, Outlook)], year: i16) -> usize {
+    let is_one = |(case, outlook): &&(&Case, Outlook)| {
+        let waits = |state: State| matches!(state, State::Suspected | State::UnderReview);
+        !case.is_rehearsal
+            && outlook.deadlines.discovered_date.is_some_and(|date| date.year() == year)
+            && outlook.regimes.iter().any(|one| one.regime == Regime::Hipaa && waits(one.state))
+    };
+    cases.iter().filter(is_one).count()
+}
+
 fn belongs(case: &Case, outlook: &Outlook, year: i16) -> bool {
     let state = outlook.regimes.iter().find(|one| one.regime == Regime::Hipaa).map(|one| one.state);
     matches!(state, Some(State::Breach | State::Reported))
         && outlook.deadlines.discovered_date.is_some_and(|date| date.year() == year)
-        && case.patients().len() < LARGE
+        && affected(case, Regime::Hipaa).len() < LARGE
         && !case.is_rehearsal
 }
 
@@ -67,7 +80,7 @@ fn row((case, outlook): &(&Case, Outlook)) -> Vec<String> {
         date(occurred.map(|(first, _)| zone.date(first))),
         date(occurred.map(|(_, last)| zone.date(last))),
         date(outlook.deadlines.discovered_date),
-        case.patients().len().to_string(),
+        affected(case, Regime::Hipaa).len().to_string(),
         "unauthorized access/disclosure".to_owned(),
         medium.to_owned(),
         unknown(Fact::Elements),

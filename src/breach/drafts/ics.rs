@@ -67,13 +67,13 @@ fn fold(content: &str, text: &mut String) {
 mod tests {
     use super::*;
     use crate::breach::case::outlook::outlook;
-    use crate::breach::case::testing::{at, saturday_case};
+    use crate::breach::case::testing::{HOUSE, at, saturday_case};
 
     #[test]
     fn each_deadline_is_an_event_without_ids_of_people() {
         let case = saturday_case();
         let now = at("2026-09-22T12:00:00Z");
-        let text = calendar(&[(&case, outlook(&case, now, i64::MAX))], now);
+        let text = calendar(&[(&case, outlook(&case, now, HOUSE))], now);
         assert!(text.contains("DTSTART;VALUE=DATE:20261012\r\n"), "{text}");
         assert!(text.lines().all(|line| line.len() <= LINE), "{text}");
         assert!(!text.contains("U1") && !text.contains("P1"));

@@ -10,6 +10,7 @@ use super::subject::{Subject, in_words};
 use crate::breach::case::CaseUnit;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
+use crate::breach::case::outlook;
 
 /// A letter for each patient, each on its own page.
 #[must_use]
@@ -27,11 +28,18 @@ pub fn letters(subject: &Subject<'_>) -> Paper {
     Paper {
         title: "Notice of data breach".to_owned(),
         subtitle: format!(
-            "{} letters for case {}. First-class mail to the last known address, unless the patient asked for other means.",
+            "Letters to {} patients, case {}. First-class mail to the last known address, unless the patient asked for other means.",
             patients.len(),
             subject.case.case_id
         ),
         blocks,
+    }
+}
+
+fn span_in_words((first, last): (Date, Date)) -> String {
+    match first == last {
+        true => format!("on {}", in_words(first)),
+        false => format!("between {} and {}", in_words(first), in_words(last)),
     }
 }
 
@@ -42,19 +50,30 @@ fn letter(subject: &Subject<'_>, patient: &str, units: &[&CaseUnit], blocks: &mu
         Some(known) => Field::known("", "To", [vec![known.name.clone()], known.address.clone()].concat()),
         None => Field::unknown("", "To", "no name and address were given (cases packet --context DIR)"),
     };
-    let from = Field::stated("", "From", subject.facility, "contact; the configuration names the facility");
+    let from = Field::stated("", "From", subject.facility, "[facility] name of the configuration");
     blocks.push(Block::Fields { fields: vec![from, address] });
-    let days: BTreeSet<Date> = units.iter().map(|unit| subject.zone.date(unit.occurred_first)).collect();
-    let days: Vec<String> = days.into_iter().map(in_words).collect();
-    let discovered = in_words(subject.zone.date(subject.outlook.discovered_at));
+    let days: BTreeSet<(Date, Date)> = units
+        .iter()
+        .map(|unit| (subject.zone.date(unit.occurred_first), subject.zone.date(unit.occurred_last)))
+        .collect();
+    let days: Vec<String> = days.into_iter().map(span_in_words).collect();
+    let discovered = units.iter().map(|unit| outlook::known(case, unit).discovered_at).min();
+    let discovered = in_words(subject.zone.date(discovered.unwrap_or(subject.outlook.discovered_at)));
     let who = if units.iter().all(|unit| unit.key.user_id == units[0].key.user_id) {
         "A member of our workforce"
     } else {
         "Members of our workforce"
     };
+    if case.incidents.values().any(|incident| incident.contributions.iter().any(|found| found.id == "decoy_patient")) {
+        blocks.push(Block::Note {
+            text: "To whoever completes this: a chart of this case is marked as a decoy. Make sure that a person is \
+                   affected before any letter goes out."
+                .to_owned(),
+        });
+    }
     blocks.push(Block::heading("What happened"));
     blocks.push(Block::text(format!(
-        "{who} opened your medical record on {} without a reason on record that has to do with your care. We found this on {discovered}.",
+        "{who} opened your medical record {} without a reason on record that has to do with your care. We found this on {discovered}.",
         days.join("; ")
     )));
     if let Some(narrative) = case.facts.get(Fact::Narrative) {
@@ -74,8 +93,18 @@ fn letter(subject: &Subject<'_>, patient: &str, units: &[&CaseUnit], blocks: &mu
     blocks.push(Block::heading("What we are doing"));
     blocks.push(Block::Fields {
         fields: vec![
-            Field::stated("", "To investigate and to limit the harm", case.facts.get(Fact::Mitigation), "mitigation"),
-            Field::stated("", "So that it does not happen again", case.facts.get(Fact::Corrective), "corrective"),
+            Field::stated(
+                "",
+                "To investigate and to limit the harm",
+                case.facts.get(Fact::Mitigation),
+                "cases set mitigation=...",
+            ),
+            Field::stated(
+                "",
+                "So that it does not happen again",
+                case.facts.get(Fact::Corrective),
+                "cases set corrective=...",
+            ),
         ],
     });
     blocks.push(Block::heading("What you can do"));
@@ -89,7 +118,7 @@ fn letter(subject: &Subject<'_>, patient: &str, units: &[&CaseUnit], blocks: &mu
             "",
             "Toll-free number, and e-mail, web site or postal address",
             case.facts.get(Fact::Contact),
-            "contact",
+            "cases set contact=...",
         )],
     });
 }

@@ -30,12 +30,12 @@ impl Field {
         Self { item: item.to_owned(), title: title.to_owned(), lines: Vec::new(), unknown: Some(why.to_owned()) }
     }
 
-    /// A field with what a person stated, or that nobody has.
+    /// A field with what a person stated, or that nobody has, and how to.
     #[must_use]
-    pub fn stated(item: &str, title: &str, stated: Option<&str>, fact: &str) -> Self {
+    pub fn stated(item: &str, title: &str, stated: Option<&str>, how: &str) -> Self {
         match stated {
             Some(text) => Self::known(item, title, vec![text.to_owned()]),
-            None => Self::unknown(item, title, &format!("nobody has stated it (cases set {fact}=...)")),
+            None => Self::unknown(item, title, &format!("nobody has stated it ({how})")),
         }
     }
 }

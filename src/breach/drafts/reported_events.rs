@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use super::csv_text;
 use crate::breach::case::event::Recipient;
-use crate::breach::case::outlook::{Outlook, reportable};
+use crate::breach::case::outlook::{Outlook, reportable, standing};
 use crate::breach::case::{Case, UnitKey};
-use crate::breach::exclusions::Regime;
 use crate::breach::exposure::{self, Occurrences};
 use anyhow::Result;
 
@@ -52,17 +53,24 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
         for (report_id, units) in reports {
             let event = events.entry(report_id).or_default();
             event.cases.push(&case.case_id);
-            event.report_late = event.report_late.max(late(outlook, Recipient::Cdph));
-            event.notice_late = event.notice_late.max(late(outlook, Recipient::Patient));
+            for key in &units {
+                event.report_late = event.report_late.max(late(case, key, Recipient::Cdph, outlook.today));
+                event.notice_late = event.notice_late.max(late(case, key, Recipient::Patient, outlook.today));
+            }
             event.units.extend(units);
         }
     }
     csv_text(&HEADER, &events.into_iter().map(row).collect::<Vec<_>>())
 }
 
-fn late(outlook: &Outlook, to: Recipient) -> u64 {
-    let california = outlook.regimes.iter().filter(|one| one.regime == Regime::California);
-    california.flat_map(|one| &one.duties).filter(|duty| duty.to == to).map(|duty| duty.late_days).max().unwrap_or(0)
+/// How late the first report or notice about a unit was, or is today.
+fn late(case: &Case, key: &UnitKey, to: Recipient, today: Date) -> u64 {
+    let Some(unit) = case.units.iter().find(|unit| unit.key == *key) else { return 0 };
+    let deadlines = standing::deadlines(case, standing::first_known(case, unit), case.facility.california);
+    let deadline = if to == Recipient::Cdph { deadlines.cdph_deadline } else { deadlines.patient_deadline };
+    let sent = case.notices.iter().filter(|notice| notice.to == to && notice.units.contains(key));
+    let sent = sent.map(|notice| notice.sent_on).min().unwrap_or(today);
+    deadline.map_or(0, |deadline| exposure::late_days(deadline, sent))
 }
 
 fn row((report_id, event): (String, Event<'_>)) -> Vec<String> {
@@ -89,7 +97,7 @@ mod tests {
     use super::*;
     use crate::breach::case::event::{Event as CaseEvent, Notice};
     use crate::breach::case::outlook::outlook;
-    use crate::breach::case::testing::{at, handoff, saturday_case, taken, unit};
+    use crate::breach::case::testing::{HOUSE, at, handoff, saturday_case, taken, unit};
 
     #[test]
     fn cases_of_one_report_share_one_cap() {
@@ -99,7 +107,7 @@ mod tests {
         taken(&mut cases, &handoff("i2", 1, many, "2026-09-19T21:30:00Z"), "2026-09-19T21:31:00Z");
         let now = at("2026-10-20T12:00:00Z");
         let rows = |cases: &[Case]| -> Vec<Vec<String>> {
-            let shown: Vec<_> = cases.iter().map(|case| (case, outlook(case, now, i64::MAX))).collect();
+            let shown: Vec<_> = cases.iter().map(|case| (case, outlook(case, now, HOUSE))).collect();
             let text = csv(&shown).unwrap();
             csv::Reader::from_reader(text.as_bytes())
                 .records()

@@ -17,6 +17,8 @@ pub struct Subject<'s> {
     /// The facility's name, where the configuration has one.
     pub facility: Option<&'s str>,
     pub zone: &'s Zone,
+    /// Cases of the same patients that were reported to the Department in the six years before, and when.
+    pub earlier: &'s [(String, Date)],
 }
 
 impl Subject<'_> {

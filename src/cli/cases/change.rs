@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use jiff::civil::Date;
 
 use super::render::short;
-use super::show::proposed;
+use super::show::changed;
 use super::{ByArgs, Desk};
 use crate::breach::case::Case;
 use crate::breach::case::change::{self, Asked, Refusal, Verdict};
@@ -17,7 +17,7 @@ use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::reportable;
 use crate::breach::exclusions::{Code, Regime};
 use crate::cli::Usage;
-use crate::cli::deadlines::{parse_date, parse_spoken};
+use crate::cli::deadlines::{Spoken, parse_date, parse_spoken};
 use crate::cli::style::Paint;
 use crate::config::nearest;
 use crate::pipeline::clock;
@@ -44,6 +44,7 @@ pub(super) struct NoteArgs {
     /// The case: any unique beginning of its id
     #[arg(value_name = "CASE")]
     case: String,
+    /// What to write down
     #[arg(value_name = "TEXT")]
     text: String,
     #[command(flatten)]
@@ -61,11 +62,14 @@ Example: a manager knew on Friday already; then what kind of event it was
 Clocks: known_at belief_at ba_known_at diligence_at source_available_at. Without an offset, local time at
 the facility. Facts: known_by known_by_role knower_is_actor ba_is_agent diligence_basis residents
 event_kind medium part2 le_kind le_stated le_until le_official elements recipient mitigation corrective
-narrative cause contact safeguards.")]
+narrative cause contact safeguards.
+Values: event_kind access,use,disclosure,loss; medium ehr paper email fax other; le_kind written oral;
+part2, ba_is_agent, knower_is_actor yes or no.")]
 pub(super) struct SetArgs {
     /// The case: any unique beginning of its id
     #[arg(value_name = "CASE")]
     case: String,
+    /// A clock or a fact with its value; may be repeated
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
     /// Why; needed where a date could move later
@@ -96,6 +100,7 @@ pub(super) struct DecideArgs {
     /// The case: any unique beginning of its id
     #[arg(value_name = "CASE")]
     case: String,
+    /// Under which law: california, hipaa or civil_code
     #[arg(long, value_name = "REGIME", required_unless_present_any = ["confirm", "reject", "link"])]
     regime: Option<String>,
     /// It is a breach
@@ -122,6 +127,7 @@ pub(super) struct DecideArgs {
     /// This case continues the other one, which was reported (22 CCR 79901(p)); with --not, it does not
     #[arg(long, value_name = "CASE")]
     link: Option<String>,
+    /// With --link: it does not
     #[arg(long, requires = "link")]
     not: bool,
     #[command(flatten)]
@@ -142,8 +148,14 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "WHO")]
     to: String,
     /// Local date of sending
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    sent_on: Date,
+    #[arg(long, value_name = "DATE", value_parser = parse_date, required_unless_present = "retract")]
+    sent_on: Option<Date>,
+    /// Take the record of this report back, because it was wrong; needs --reason
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["sent_on", "report", "method", "proof"])]
+    retract: Option<String>,
+    /// Why it is taken back
+    #[arg(long, value_name = "TEXT", requires = "retract")]
+    reason: Option<String>,
     /// Names the report; all breaches in one report are one reported event. Without it, a new one
     #[arg(long, value_name = "ID")]
     report: Option<String>,
@@ -166,21 +178,24 @@ fn act(
     let id = desk.office.find(case)?;
     let who = Who { by: &by.by, outsider: by.outsider.as_deref(), at: clock::now() };
     let (case, event) = desk.office.act(&id, &who, ask)?;
-    tell(&case, &event)
+    tell(desk, &case, &event)
 }
 
 /// What became of it.
-fn tell(case: &Case, event: &Event) -> Result<()> {
+fn tell(desk: &Desk, case: &Case, event: &Event) -> Result<()> {
     let paint = Paint::stderr();
+    let zone = case.zone();
     let case = short(&case.case_id);
+    let config = desk.config.as_deref().map_or_else(String::new, |path| format!(" --config {}", path.display()));
     let mut out = io::stderr().lock();
     match event {
         Event::Proposed { number, change } => writeln!(
             out,
-            "{} {case}: {}\n  a second person confirms it: chartsentry cases decide {case} --confirm {number} --by NAME",
+            "{} {case}: {}\n  the second person: chartsentry cases{config} decide {case} --confirm {number} --by NAME",
             paint.warning("waits for a second person:"),
-            proposed(change)
+            changed(change, &zone)
         )?,
+        Event::Changed { change } => writeln!(out, "{} {case}: {}", paint.good("done:"), changed(change, &zone))?,
         event => writeln!(out, "{} {case}: {}", paint.good("done:"), event.name().replace('_', " "))?,
     }
     Ok(())
@@ -196,7 +211,7 @@ pub(super) fn note(desk: &mut Desk, args: &NoteArgs) -> Result<()> {
 
 /// A field and its value, as typed.
 enum Field {
-    Clock(ClockField, crate::model::time::Timestamp),
+    Clock(ClockField, Spoken),
     Fact(Fact, String),
 }
 
@@ -208,24 +223,24 @@ pub(super) fn set(desk: &mut Desk, args: &SetArgs) -> Result<()> {
     if let Some(number) = args.reject {
         return act(desk, &args.case, &args.by, |case, asked| change::reject(case, asked, number, reason));
     }
-    let fields: Vec<Field> = args.fields.iter().map(|text| field(desk, text)).collect::<Result<_>>()?;
+    let fields: Vec<Field> = args.fields.iter().map(|text| field(text)).collect::<Result<_>>()?;
     for field in fields {
         act(desk, &args.case, &args.by, |case, asked| match &field {
-            Field::Clock(field, at) => change::set_clock(case, asked, *field, *at, reason),
+            Field::Clock(field, spoken) => change::set_clock(case, asked, *field, spoken.at(&case.zone()), reason),
             Field::Fact(fact, value) => change::set_fact(case, asked, *fact, value, reason),
         })?;
     }
     Ok(())
 }
 
-fn field(desk: &Desk, text: &str) -> Result<Field> {
+fn field(text: &str) -> Result<Field> {
     let usage = |why: String| anyhow::Error::from(Usage(why));
     let (name, value) =
         text.split_once('=').ok_or_else(|| usage(format!("\"{text}\": expected FIELD=VALUE, such as part2=no")))?;
     let name = name.trim();
     if let Some((field, _)) = ClockField::ALL.iter().find(|(_, known)| *known == name) {
         let spoken = parse_spoken(value).map_err(|why| usage(format!("{name} \"{value}\": {why}")))?;
-        return Ok(Field::Clock(*field, spoken.at(&desk.zone)));
+        return Ok(Field::Clock(*field, spoken));
     }
     if let Some((fact, _)) = Fact::ALL.iter().find(|(_, known)| *known == name) {
         return Ok(Field::Fact(*fact, fact.read(value).map_err(usage)?));
@@ -282,18 +297,27 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
         return Err(Usage(format!("--to \"{}\": expected one of {}", args.to, known.join(", "))).into());
     };
     let ids: Vec<String> = args.cases.iter().map(|case| desk.office.find(case)).collect::<Result<_>>()?;
+    if let Some(report_id) = &args.retract {
+        for id in ids {
+            act(desk, &id, &args.by, |case, asked| {
+                change::retract(case, asked, report_id, *to, args.reason.as_deref())
+            })?;
+        }
+        return Ok(());
+    }
+    let Some(sent_on) = args.sent_on else { return Err(Usage("--sent-on is missing".to_owned()).into()) };
     let now = clock::now();
     let report_id = match args.report.as_deref().map(str::trim) {
         Some("") => bail!("--report is empty: give the report a name, or leave it out"),
         Some(name) => name.to_owned(),
-        None => format!("r-{}-{}-{}", to.name(), args.sent_on, short(&ids[0])),
+        None => format!("r-{}-{}-{}", to.name(), sent_on, short(&ids[0])),
     };
     for id in ids {
         act(desk, &id, &args.by, |case, asked| {
             let notice = Notice {
                 report_id: report_id.clone(),
                 to: *to,
-                sent_on: args.sent_on,
+                sent_on,
                 method: args.method.clone(),
                 proof: args.proof.clone(),
                 units: reportable(case, *to),

@@ -41,7 +41,16 @@ pub(super) fn run(desk: &Desk, args: &ExportArgs) -> Result<()> {
     let cases = desk.office.register.cases()?;
     let shown: Vec<(&Case, Outlook)> = cases.iter().map(|case| (case, desk.office.outlook(case, now))).collect();
     let text = match args.hhs_log {
-        Some(year) => hhs_log::csv(&shown, year)?,
+        Some(year) => {
+            let undecided = hhs_log::undecided(&shown, year);
+            if undecided > 0 {
+                writeln!(
+                    io::stderr(),
+                    "{undecided} cases discovered in {year} are undecided under HIPAA and not in the log: a breach is presumed"
+                )?;
+            }
+            hhs_log::csv(&shown, year)?
+        }
         None if args.ics => ics::calendar(&shown, now),
         None if args.exposure => reported_events::csv(&shown)?,
         None => accounting::csv(&shown)?,

@@ -1,15 +1,17 @@
 //! `cases list`: what there is, and what needs attention.
 
+use std::cmp::{Ordering, Reverse};
 use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
+use jiff::civil::Date;
 
 use super::Desk;
 use super::render::{due, short, waits};
 use crate::breach::case::Case;
-use crate::breach::case::outlook::{Outlook, State};
+use crate::breach::case::outlook::{Alarm, Outlook, State};
 use crate::breach::exclusions::Regime;
 use crate::cli::deadlines::{Spoken, parse_spoken};
 use crate::cli::style::Paint;
@@ -31,15 +33,20 @@ pub(super) struct ListArgs {
 
 pub(super) fn run(desk: &Desk, args: &ListArgs) -> Result<()> {
     let now = desk.moment(args.as_of);
-    let cases = desk.office.register.cases()?;
+    let cases = desk.cases(now)?;
     let all = cases.len();
     let mut shown: Vec<(Case, Outlook)> = cases
         .into_iter()
-        .map(|case| (desk.office.outlook(&case, now), case))
-        .map(|(outlook, case)| (case, outlook))
+        .map(|case| {
+            let outlook = desk.office.outlook(&case, now);
+            (case, outlook)
+        })
         .collect();
     shown.retain(|(_, outlook)| args.all || !outlook.is_closed);
-    shown.sort_by(|(a, one), (b, other)| urgency(one).cmp(&urgency(other)).then(b.score().total_cmp(&a.score())));
+    shown.sort_by(|(a, one), (b, other)| {
+        let most_severe = (b.severity(), b.score()).partial_cmp(&(a.severity(), a.score()));
+        urgency(one).cmp(&urgency(other)).then(most_severe.unwrap_or(Ordering::Equal))
+    });
     let mut out = io::stdout().lock();
     if args.json {
         for (case, outlook) in &shown {
@@ -52,16 +59,17 @@ pub(super) fn run(desk: &Desk, args: &ListArgs) -> Result<()> {
         return Ok(());
     }
     writeln!(out, "{}", table(&shown, Paint::stdout()))?;
-    writeln!(io::stderr(), "{} of {all} cases; the rest is closed (--all)", shown.len())?;
+    match all - shown.len() {
+        0 => writeln!(io::stderr(), "{all} cases")?,
+        closed => writeln!(io::stderr(), "{} open cases; {closed} more are closed (--all)", shown.len())?,
+    }
     Ok(())
 }
 
 /// Alarms first, then by the next date.
-fn urgency(
-    outlook: &Outlook,
-) -> (std::cmp::Reverse<Option<crate::breach::case::outlook::Alarm>>, Option<jiff::civil::Date>) {
+fn urgency(outlook: &Outlook) -> (Reverse<Option<Alarm>>, Date) {
     let alarm = outlook.attention.first().map(|first| first.alarm);
-    (std::cmp::Reverse(alarm), outlook.next_duty().map(|duty| duty.deadline).or(Some(jiff::civil::Date::MAX)))
+    (Reverse(alarm), outlook.next_duty().map_or(Date::MAX, |duty| duty.deadline))
 }
 
 fn state(outlook: &Outlook, regime: Regime) -> State {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::breach::case::Case;
 use crate::cli::deadlines::Spoken;
 use crate::config::{Config, Keeper, Secrets};
 use crate::model::time::{Timestamp, Zone};
@@ -26,9 +27,9 @@ Example: a case for each incident that a replay handed over, then what needs att
   chartsentry cases list
   chartsentry cases show c4qk --by \"Ada Berg\"
 
-The register stands in the store of --config (without it: state/chartsentry.db) and may be used beside a
-running daemon. Whoever changes a case gives a name or user id with --by; it goes to the ledger. Counts,
-dates and proposals of this program are no legal advice.";
+The register stands in the store of --config (without it: state/chartsentry.db) and may be used beside
+a running daemon. \"chartsentry verify\" checks its ledger. Whoever changes a case gives a name or user id
+with --by, which goes to the ledger. What this program counts and proposes is no legal advice.";
 
 /// The register of cases: open, read, decide, report
 #[derive(Args, Debug)]
@@ -69,6 +70,8 @@ struct ByArgs {
 
 /// What every subcommand needs.
 struct Desk {
+    /// `--config` as it was typed, for commands that are suggested.
+    config: Option<PathBuf>,
     /// The facility's name, where one is configured.
     facility: Option<String>,
     office: Office,
@@ -80,12 +83,17 @@ impl Desk {
         let (config, secrets) = settings(path)?;
         let office = Office::open(&config, &secrets, creates)?;
         let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
-        Ok(Self { facility: config.facility.name, office, zone })
+        Ok(Self { config: path.map(Path::to_owned), facility: config.facility.name, office, zone })
     }
 
     /// The instant for which something is shown.
     fn moment(&self, as_of: Option<Spoken>) -> Timestamp {
         as_of.map_or_else(clock::now, |spoken| spoken.at(&self.zone))
+    }
+
+    /// The cases as they were at an instant of the past, or as they are.
+    fn cases(&self, at: Timestamp) -> Result<Vec<Case>> {
+        if at < clock::now() { self.office.cases_at(at) } else { Ok(self.office.register.cases()?) }
     }
 }
 

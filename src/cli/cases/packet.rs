@@ -41,14 +41,8 @@ pub(super) fn run(desk: &Desk, args: &PacketArgs) -> Result<()> {
         true => Vec::new(),
         false => evidence::collect(std::slice::from_ref(&case), &args.evidence, &desk.zone)?,
     };
-    let given = Given {
-        out: &args.out,
-        now: clock::now(),
-        zone: &desk.zone,
-        facility: desk.facility.as_deref(),
-        people: people.as_ref(),
-        rows,
-    };
+    let given =
+        Given { out: &args.out, now: clock::now(), facility: desk.facility.as_deref(), people: people.as_ref(), rows };
     let packet = desk.office.packet(&case, given)?;
     let paint = Paint::stderr();
     let mut out = io::stderr().lock();

@@ -11,7 +11,7 @@ use crate::breach::case::intake::REGISTER;
 use crate::cli::deadlines::{Spoken, parse_spoken};
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
-use crate::pipeline::register::Due;
+use crate::pipeline::register::{Channel, Due};
 
 /// Print reminders that were not given yet; with --by they count as given
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct RemindArgs {
 
 pub(super) fn run(desk: &mut Desk, args: &RemindArgs) -> Result<()> {
     let now = desk.moment(args.as_of);
-    let due: Vec<Due> = desk.office.due(now, args.again)?;
+    let due: Vec<Due> = desk.office.due(now, args.again, Channel::Terminal)?;
     let mut out = io::stdout().lock();
     let paint = Paint::stdout();
     for one in &due {
@@ -53,11 +53,15 @@ pub(super) fn run(desk: &mut Desk, args: &RemindArgs) -> Result<()> {
         writeln!(out, "for: {}", desk.office.escalate_to.join(", "))?;
     }
     if due.is_empty() {
-        writeln!(io::stderr(), "nothing needs attention")?;
+        let all = desk.office.due(now, true, Channel::Terminal)?.len();
+        match all {
+            0 => writeln!(io::stderr(), "nothing needs attention")?,
+            _ => writeln!(io::stderr(), "nothing new; {all} reminders still stand (--again)")?,
+        }
     }
     if let Some(by) = args.by.as_deref().map(str::trim) {
         let by = if by.is_empty() { REGISTER } else { by };
-        desk.office.reminded(&due, by, clock::now(), &[])?;
+        desk.office.reminded(&due, by, clock::now(), Channel::Terminal, &[])?;
     }
     Ok(())
 }

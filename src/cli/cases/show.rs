@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::Desk;
-use super::render::{in_days, local};
+use super::render::{in_days, local, quoted, wrapped};
 use crate::breach::case::change::{Change, Decision, Outcome};
 use crate::breach::case::clock::ClockField;
 use crate::breach::case::facts::Fact;
-use crate::breach::case::outlook::{Outlook, RegimeOutlook};
+use crate::breach::case::outlook::{Outlook, RegimeOutlook, State};
 use crate::breach::case::{Case, CaseUnit};
 use crate::breach::exclusions::{self, Regime};
 use crate::breach::{calendar, factors};
@@ -21,6 +21,8 @@ use crate::model::time::Zone;
 use crate::pipeline::clock;
 use crate::pipeline::register::Who;
 
+/// Characters of a line.
+const WIDTH: usize = 120;
 /// Units that are listed one by one.
 const LISTED: usize = 20;
 
@@ -35,7 +37,7 @@ pub(super) struct ShowArgs {
     #[arg(value_name = "CASE")]
     case: String,
     /// Name or user id of the person who looks; the first one is recorded
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "as_of")]
     by: Option<String>,
     /// One JSON object
     #[arg(long)]
@@ -47,12 +49,14 @@ pub(super) struct ShowArgs {
 
 pub(super) fn run(desk: &mut Desk, args: &ShowArgs) -> Result<()> {
     let id = desk.office.find(&args.case)?;
-    let mut case = desk.office.case(&id)?;
+    let now = desk.moment(args.as_of);
+    let past = desk.cases(now)?.into_iter().find(|case| case.case_id == id);
+    let mut case = past.with_context(|| format!("the case {id} did not exist at that time"))?;
     if let Some(by) = &args.by {
         let who = Who { by, outsider: None, at: clock::now() };
         case = desk.office.look(&id, &who)?;
     }
-    let outlook = desk.office.outlook(&case, desk.moment(args.as_of));
+    let outlook = desk.office.outlook(&case, now);
     let mut out = io::stdout().lock();
     if args.json {
         let json = serde_json::json!({
@@ -100,7 +104,9 @@ impl<'p> Page<'p> {
     }
 
     fn line(&mut self, text: &str) {
-        self.text.push_str(text);
+        // Colour has no width, and coloured lines are short or dim notes that a terminal may break itself.
+        let text = if text.contains('\u{1b}') { text.to_owned() } else { wrapped(text, WIDTH) };
+        self.text.push_str(&text);
         self.text.push('\n');
     }
 
@@ -210,7 +216,11 @@ impl<'p> Page<'p> {
             self.line(&format!("  {name:<20} {said}"));
         }
         if let Some((at, by)) = &self.case.first_looked {
-            let known = if clocks.get(ClockField::KnownAt).is_none() { "  (proposed as known_at)" } else { "" };
+            let known = if clocks.get(ClockField::KnownAt).is_none() {
+                "  (whoever saw it knew of it: cases set known_at=...)"
+            } else {
+                ""
+            };
             self.line(&format!("  {:<20} {} by {by}{known}", "first opened", local(*at, &self.zone)));
         }
         let day = self.zone.date(self.outlook.detected_at);
@@ -223,11 +233,7 @@ impl<'p> Page<'p> {
             calendar::first_business_day(day)
         ));
         if let Some(other) = &self.outlook.alternative {
-            let due = other.cdph_deadline.map_or_else(|| "-".to_owned(), |due| due.to_string());
-            self.line(&format!(
-                "  alternative reading, needs counsel: a review on {} would have found it; due {due}, {} days late, {} USD",
-                other.diligence_date, other.late_days, other.late_usd
-            ));
+            self.line(&format!("  alternative reading, needs counsel: {}", other.words()));
         }
         for note in &self.outlook.recounted {
             self.line(&format!("  {note}"));
@@ -261,9 +267,12 @@ impl<'p> Page<'p> {
             let when = match duty.done_on {
                 Some(day) if duty.late_days > 0 => format!("done on {day}, {} days late", duty.late_days),
                 Some(day) => format!("done on {day}"),
+                None if matches!(one.state, State::NotRunning | State::Excluded) => "not running".to_owned(),
                 None => in_days(duty.deadline, self.outlook.today),
             };
-            self.line(&format!("    {:<29} {}  {when}  {}", duty.title, duty.deadline, duty.citation));
+            let units =
+                if duty.units == self.case.units.len() { String::new() } else { format!("  {} units", duty.units) };
+            self.line(&format!("    {:<29} {}  {when}  {}{units}", duty.title, duty.deadline, duty.citation));
         }
         if let Some(note) = &one.note {
             self.line(&format!("    {note}"));
@@ -277,10 +286,14 @@ impl<'p> Page<'p> {
             self.line(&format!("  {regime} {code}: {reach}; {}", found.why));
         }
         for decision in &self.case.decisions {
-            self.line(&format!("  {}", decided(decision)));
+            let when = local(decision.at, &self.zone);
+            self.line(&format!("  {when} {}", decided(decision)));
+            if !decision.grounds.is_empty() {
+                self.line(&format!("      grounds: {}", quoted(&decision.grounds)));
+            }
         }
         for proposal in &self.case.proposals {
-            let what = proposed(&proposal.change);
+            let what = changed(&proposal.change, &self.zone);
             self.line(&format!("  proposal {} by {} waits for a second person: {what}", proposal.number, proposal.by));
         }
     }
@@ -334,13 +347,13 @@ impl<'p> Page<'p> {
             self.heading("Stated");
             for (fact, stated) in case.facts.iter() {
                 let second = stated.second.as_deref().map_or_else(String::new, |second| format!(" and {second}"));
-                self.line(&format!("  {}: {} ({}{second})", fact.name(), stated.value, stated.by));
+                self.line(&format!("  {}: {} ({}{second})", fact.name(), quoted(&stated.value), stated.by));
             }
         }
         if !case.notes.is_empty() {
             self.heading("Notes");
             for note in &case.notes {
-                self.line(&format!("  {} {}: {}", local(note.at, &self.zone), note.by, note.text));
+                self.line(&format!("  {} {}: {}", local(note.at, &self.zone), note.by, quoted(&note.text)));
             }
         }
     }
@@ -359,14 +372,15 @@ fn decided(decision: &Decision) -> String {
     format!("decided: {} {what}, {} units, by {}{second}", decision.regime.name(), decision.units.len(), decision.by)
 }
 
-pub(super) fn proposed(change: &Change) -> String {
+/// A change in words, with instants on the facility's clock.
+pub(super) fn changed(change: &Change, zone: &Zone) -> String {
+    let because =
+        |reason: &Option<String>| reason.as_deref().map_or_else(String::new, |why| format!(" ({})", quoted(why)));
     match change {
         Change::Clock { field, after, reason, .. } => {
-            format!("{} to {after} ({})", field.name(), reason.as_deref().unwrap_or_default())
+            format!("{} is {}{}", field.name(), local(*after, zone), because(reason))
         }
-        Change::Fact { fact, after, reason, .. } => {
-            format!("{} to {after} ({})", fact.name(), reason.as_deref().unwrap_or_default())
-        }
-        Change::Decision { decision } => format!("{}: {}", decided(decision), decision.grounds),
+        Change::Fact { fact, after, reason, .. } => format!("{} is {}{}", fact.name(), quoted(after), because(reason)),
+        Change::Decision { decision } => decided(decision),
     }
 }

@@ -18,9 +18,8 @@ use crate::config::{Config, Secrets};
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::time::{MINUTE, Timestamp};
 use crate::pipeline::clock;
-use crate::pipeline::register::Office;
 use crate::pipeline::register::people::full_name;
-use crate::sink::routing::Route;
+use crate::pipeline::register::{Channel, Office};
 use crate::telemetry::Journal;
 
 /// How often the clerk looks by itself.
@@ -88,7 +87,7 @@ impl Clerk {
         let now = clock::now();
         let desk = Desk {
             office: Office::open(config, secrets, true)?,
-            routes: settings::bulletin_routes(config),
+            sinks: settings::bulletin_sinks(config),
             checkpoint_every: config.register.checkpoint_every.micros(),
             journal,
             wakers,
@@ -120,7 +119,7 @@ impl Clerk {
 struct Desk {
     office: Office,
     /// Sinks that hear of reminders and checkpoints.
-    routes: Vec<Route>,
+    sinks: Vec<String>,
     checkpoint_every: i64,
     journal: Arc<Journal>,
     /// Rung when the outbox has something new.
@@ -176,19 +175,19 @@ impl Desk {
 
     fn remind(&mut self) -> Result<()> {
         let now = clock::now();
-        let due = self.office.due(now, false)?;
+        let due = self.office.due(now, false, Channel::Sinks)?;
         for one in &due {
             self.journal.reminder(&one.case_id, one.attention.alarm.name(), &one.attention.text, now);
         }
         if !due.is_empty() {
-            self.office.reminded(&due, REGISTER, now, &self.routes)?;
+            self.office.reminded(&due, REGISTER, now, Channel::Sinks, &self.sinks)?;
             self.wakers.iter().for_each(|waker| waker.notify_one());
         }
         Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        if let Some(head) = self.office.tell_checkpoint(clock::now(), &self.routes)? {
+        if let Some(head) = self.office.tell_checkpoint(clock::now(), &self.sinks)? {
             self.journal.checkpoint(head.sequence, &head.hash);
             self.wakers.iter().for_each(|waker| waker.notify_one());
         }

@@ -127,9 +127,9 @@ pub(super) fn routes(sinks: &[settings::SinkSettings]) -> Vec<Route> {
     sinks.iter().map(|sink| Route { sink: sink.name.clone(), min_severity: sink.min_severity }).collect()
 }
 
-/// Which sink hears of reminders and checkpoints: those of the configuration, not the topic of handoffs.
-pub(super) fn bulletin_routes(config: &Config) -> Vec<Route> {
-    routes(&config.sinks.iter().map(sink).collect::<Vec<_>>())
+/// Which sinks hear of reminders and checkpoints: those of the configuration, not the topic of handoffs.
+pub(super) fn bulletin_sinks(config: &Config) -> Vec<String> {
+    config.sinks.iter().map(|sink| sink.name.clone()).collect()
 }
 
 /// This machine's name, as syslog messages carry it.

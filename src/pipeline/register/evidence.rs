@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::breach::case::Case;
+use crate::breach::case::event::Evidence;
+use crate::breach::ledger;
 use crate::decode::{DecodeSink, Decoder, Expect};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
@@ -46,6 +48,31 @@ impl DecodeSink for Rows {
     fn context(&mut self, _: ContextUpdate, _: u64) {}
 
     fn reject(&mut self, _: Reject) {}
+}
+
+/// The rows of a case's units among `rows`, with their digest for the ledger.
+#[must_use]
+pub fn of_case(case: &Case, rows: &[EvidenceRow]) -> Evidence {
+    let is_of = |row: &&EvidenceRow| {
+        case.units.iter().any(|unit| {
+            unit.key.user_id == row.user_id
+                && unit.key.patient_id == row.patient_id
+                && (unit.occurred_first..=unit.occurred_last).contains(&row.occurred_at)
+        })
+    };
+    let rows: Vec<&EvidenceRow> = rows.iter().filter(is_of).collect();
+    let keys = rows.iter().map(|row| [row.event_id.clone(), row.patient_id.clone(), row.user_id.clone()]).collect();
+    Evidence { rows: keys, digest: digest(rows.iter().map(|row| row.json.as_str())) }
+}
+
+/// SHA-256 over rows, a line each.
+pub fn digest<'r>(rows: impl Iterator<Item = &'r str>) -> String {
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(row);
+        text.push('\n');
+    }
+    ledger::hash_of(&text)
 }
 
 /// Reads logs (files or globs in any accepted format) for the rows behind the units of `cases`.

@@ -7,20 +7,20 @@ pub mod packet;
 pub mod people;
 mod reminders;
 
-pub use reminders::Due;
+pub use reminders::{Channel, Due};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::breach::case::change::{self, Asked, Refusal};
 use crate::breach::case::event::Event;
 use crate::breach::case::intake::{self, REGISTER};
-use crate::breach::case::outlook::{Outlook, outlook};
+use crate::breach::case::outlook::{House, Outlook, outlook};
 use crate::breach::case::staff::Staff;
 use crate::breach::case::{Case, FacilityFacts, links};
 use crate::breach::handoff::Handoff;
-use crate::breach::ledger::{Broken, Checkpoint, Verifier};
+use crate::breach::ledger::{Broken, Checkpoint, Entry, Verifier};
 use crate::config::{Config, Secrets};
 use crate::model::time::Timestamp;
 use crate::pipeline::daemon::{facility, store_options};
@@ -42,10 +42,27 @@ pub struct Taken {
     pub handoffs: usize,
     pub opened: BTreeSet<String>,
     pub widened: BTreeSet<String>,
+    /// Every case that a handoff belongs to, changed or not.
+    pub concerned: BTreeSet<String>,
     /// Handoffs of which everything was known.
     pub known: usize,
     /// Why a handoff was not taken.
     pub refused: Vec<String>,
+}
+
+/// Handoffs in one transaction.
+const AT_ONCE: usize = 100;
+
+impl Taken {
+    fn add(&mut self, more: Self) {
+        self.handoffs += more.handoffs;
+        self.known += more.known;
+        self.opened.extend(more.opened);
+        self.widened.extend(more.widened);
+        self.concerned.extend(more.concerned);
+        self.refused.extend(more.refused);
+        self.widened.retain(|id| !self.opened.contains(id));
+    }
 }
 
 /// Who brings handoffs, when, and whether it is only a rehearsal.
@@ -65,6 +82,8 @@ pub struct Verified {
     pub broken: Option<Broken>,
     /// Cases that stand otherwise in the register than the ledger makes them.
     pub differing: Vec<String>,
+    /// Cases whose rows of evidence are not those that were kept.
+    pub other_evidence: Vec<String>,
     /// Whether the checkpoint that was asked for stands in the ledger; `None` where none was.
     pub holds_checkpoint: Option<bool>,
 }
@@ -73,7 +92,10 @@ impl Verified {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.broken.is_none() && self.differing.is_empty() && self.holds_checkpoint != Some(false)
+        self.broken.is_none()
+            && self.differing.is_empty()
+            && self.other_evidence.is_empty()
+            && self.holds_checkpoint != Some(false)
     }
 }
 
@@ -84,11 +106,12 @@ impl Office {
     /// When there is none and `creates` is false, or the store cannot be opened.
     pub fn open(config: &Config, secrets: &Secrets, creates: bool) -> Result<Self> {
         let options = store_options(config, secrets);
-        if !creates && !options.path.exists() {
+        if !creates && !std::fs::metadata(&options.path).is_ok_and(|file| file.len() > 0) {
+            let path = std::path::absolute(&options.path).unwrap_or_else(|_| options.path.clone());
             bail!(
-                "there is no register at {}: name its configuration with --config, or open the first case with \
-                 \"chartsentry cases open HANDOFFS\"",
-                options.path.display()
+                "there is no register at {}: give the --config that names its [store] path (a relative one counts from \
+                 the current folder), or open the first case with \"chartsentry cases open HANDOFFS\"",
+                path.display()
             );
         }
         Ok(Self {
@@ -99,14 +122,19 @@ impl Office {
         })
     }
 
-    /// Takes handoffs in, all in one transaction.
+    /// Takes handoffs in. Taking them a second time does nothing.
     ///
     /// # Errors
-    /// When the store cannot be read or written; then nothing is changed.
+    /// When the store cannot be read or written; then what was taken before stands.
     pub fn take(&mut self, handoffs: &[Handoff], bringing: Bringing<'_>) -> Result<Taken> {
         let facility = self.facility.clone();
-        let taken = self.register.write(|pen| take_all(pen, handoffs, &facility, bringing));
-        Ok(taken?)
+        let mut all = Taken::default();
+        // Some at a time: while a transaction lasts, nobody else writes. Taking them again does nothing.
+        for part in handoffs.chunks(AT_ONCE) {
+            let taken = self.register.write(|pen| take_all(pen, part, &facility, bringing))?;
+            all.add(taken);
+        }
+        Ok(all)
     }
 
     /// Takes some of the handoffs that the daemon has committed, and marks them taken in the same transaction. What no
@@ -115,12 +143,10 @@ impl Office {
     /// # Errors
     /// When the store cannot be read or written; then nothing is changed.
     pub fn take_waiting(&mut self, at: Timestamp) -> Result<Taken> {
-        /// Handoffs in one transaction: while it lasts, nobody else writes.
-        const AT_ONCE: u32 = 100;
         let facility = self.facility.clone();
         let taken = self.register.write(|pen| {
             let (mut handoffs, mut unreadable) = (Vec::new(), Vec::new());
-            let waiting = pen.waiting_handoffs(AT_ONCE)?;
+            let waiting = pen.waiting_handoffs(AT_ONCE as u32)?;
             let ids: Vec<String> = waiting.iter().map(|(id, _)| id.clone()).collect();
             for (id, json) in waiting {
                 match serde_json::from_str(&json) {
@@ -198,7 +224,7 @@ impl Office {
     /// How a case stands at an instant.
     #[must_use]
     pub fn outlook(&self, case: &Case, now: Timestamp) -> Outlook {
-        outlook(case, now, self.unopened_after)
+        outlook(case, now, House { unopened_after: self.unopened_after, licensed: self.facility.california })
     }
 
     /// Reads the whole ledger and compares what it makes with what the register holds.
@@ -224,9 +250,41 @@ impl Office {
             verified.cases = kept.len();
             let ids: BTreeSet<&String> = kept.iter().map(|case| &case.case_id).chain(verifier.cases().keys()).collect();
             let differs = |id: &&&String| kept.iter().find(|case| case.case_id == ***id) != verifier.cases().get(**id);
+            verified.other_evidence = self.other_evidence(&kept)?;
             verified.differing = ids.iter().filter(differs).map(|id| (**id).clone()).collect();
         }
         Ok(verified)
+    }
+}
+
+impl Office {
+    fn other_evidence(&self, cases: &[Case]) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for case in cases {
+            for kept in &case.evidence {
+                let rows = kept.rows.iter().map(|key| self.register.evidence_row(key));
+                let rows: Vec<Option<String>> = rows.collect::<Result<_, _>>()?;
+                if evidence::digest(rows.iter().flatten().map(String::as_str)) != kept.digest {
+                    found.push(case.case_id.clone());
+                }
+            }
+        }
+        found.dedup();
+        Ok(found)
+    }
+
+    /// The cases as they were at an instant, made of the ledger's entries up to then.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or its ledger is broken.
+    pub fn cases_at(&self, at: Timestamp) -> Result<Vec<Case>> {
+        let (mut verifier, mut is_past) = (Verifier::default(), true);
+        self.register.ledger(|kept| {
+            let entry: Entry = serde_json::from_str(&kept.body)?;
+            is_past &= entry.at <= at;
+            if is_past { verifier.take(&kept).map_err(anyhow::Error::from) } else { Ok(()) }
+        })?;
+        Ok(verifier.cases().values().cloned().collect())
     }
 }
 
@@ -253,18 +311,35 @@ fn take_all(
     bringing: Bringing<'_>,
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken { handoffs: handoffs.len(), ..Taken::default() };
+    let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+    for handoff in handoffs {
+        let newest = last.entry(&handoff.incident_id).or_default();
+        *newest = handoff.sequence.max(*newest);
+    }
     for handoff in handoffs {
         if let Err(Refusal(why)) = intake::admit(handoff, bringing.is_rehearsal, bringing.at) {
             taken.refused.push(why);
             continue;
         }
         let known = pen.cases_of(handoff)?;
-        let intake = intake::take(handoff, &known, facility, bringing.is_rehearsal, bringing.at);
+        let is_its = |case: &&Case| case.is_rehearsal == bringing.is_rehearsal;
+        taken.concerned.extend(known.iter().filter(is_its).map(|case| case.case_id.clone()));
+        let intake = intake::take(
+            handoff,
+            &known,
+            &intake::Bringing {
+                facility,
+                is_rehearsal: bringing.is_rehearsal,
+                at: bringing.at,
+                is_last: last.get(handoff.incident_id.as_str()) == Some(&handoff.sequence),
+            },
+        );
         taken.known += usize::from(intake.is_known());
         for (case_id, event) in intake.events {
             pen.append(bringing.at, bringing.by, &case_id, event)?;
             taken.widened.insert(case_id);
         }
+        taken.concerned.extend(intake.opened.clone());
         taken.opened.extend(intake.opened);
     }
     taken.widened.retain(|id| !taken.opened.contains(id));

@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use super::{Bringing, Office, Taken, evidence, handoffs, people};
 use crate::breach::case::Case;
+use crate::breach::case::event::Event;
 use crate::model::time::Zone;
+use crate::store::StoreError;
 
 /// What is given.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,10 @@ impl Office {
         self.register.write(|pen| pen.put_refused(&lines))?;
         if let Some(dir) = opening.context {
             let members = people::read(dir, opening.zone)?.members();
-            self.register.write(|pen| pen.put_staff(&members))?;
+            // A directory without a workforce says nothing about who works here.
+            if !members.is_empty() {
+                self.register.write(|pen| pen.put_staff(&members))?;
+            }
         }
         let rows = match opening.evidence.is_empty() {
             true => None,
@@ -57,9 +62,18 @@ impl Office {
     }
 
     fn keep_evidence(&mut self, taken: &Taken, opening: &Opening<'_>) -> Result<usize> {
-        let ids = taken.opened.iter().chain(&taken.widened);
-        let cases: Vec<Case> = ids.map(|id| self.case(id)).collect::<Result<_>>()?;
+        let cases: Vec<Case> = taken.concerned.iter().map(|id| self.case(id)).collect::<Result<_>>()?;
         let rows = evidence::collect(&cases, opening.evidence, opening.zone)?;
-        Ok(self.register.write(|pen| pen.put_evidence(&rows))?)
+        Ok(self.register.write(|pen| {
+            let added = pen.put_evidence(&rows)?;
+            for case in &cases {
+                let of = evidence::of_case(case, &rows);
+                if !of.rows.is_empty() && !case.evidence.contains(&of) {
+                    let event = Event::EvidenceKept { evidence: of };
+                    pen.append(opening.bringing.at, opening.bringing.by, &case.case_id, event)?;
+                }
+            }
+            Ok::<usize, StoreError>(added)
+        })?)
     }
 }

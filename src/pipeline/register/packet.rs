@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use data_encoding::HEXLOWER;
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Office;
 use super::people::{People, full_name};
-use crate::breach::case::Case;
+use crate::breach::case::{Case, links};
 use crate::breach::drafts::names::{Names, PatientName, StaffName};
 use crate::breach::drafts::paper::{Block, Paper};
 use crate::breach::drafts::subject::Subject;
 use crate::breach::drafts::{accounting, case_file, cdph, hhs, ics, notice};
 use crate::breach::ledger::Entry;
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::Timestamp;
 use crate::replay::output::{create_directory, write_text};
 use crate::replay::tables::write_evidence;
 use crate::store::{EvidenceRow, StoreError};
@@ -25,7 +26,6 @@ use crate::store::{EvidenceRow, StoreError};
 pub struct Given<'g> {
     pub out: &'g Path,
     pub now: Timestamp,
-    pub zone: &'g Zone,
     /// The facility's name, where the configuration has one.
     pub facility: Option<&'g str>,
     /// Demographics for names and addresses.
@@ -66,7 +66,10 @@ impl Office {
         create_directory(given.out)?;
         let outlook = self.outlook(case, given.now);
         let names = given.people.map(names).unwrap_or_default();
-        let subject = Subject { case, outlook: &outlook, names: &names, facility: given.facility, zone: given.zone };
+        let zone = &case.zone();
+        let earlier = self.earlier(case, outlook.today)?;
+        let subject =
+            Subject { case, outlook: &outlook, names: &names, facility: given.facility, zone, earlier: &earlier };
         let (entries, ledger) = self.entries(&case.case_id)?;
         let paper = |name: &str, paper: Paper| write_text(given.out, name, &paper.html()?);
         paper("case.html", case_file::file(&subject, &entries))?;
@@ -83,6 +86,15 @@ impl Office {
         write_text(given.out, "case.json", &serde_json::to_string_pretty(&json)?)?;
         let index = index(given.out, case, rows.len())?;
         Ok(Packet { index, files: FILES.len(), rows: rows.len() })
+    }
+
+    /// Other cases of the same patients that were reported to the Department in the six years before.
+    fn earlier(&self, case: &Case, today: Date) -> Result<Vec<(String, Date)>> {
+        let patients = case.patients();
+        let cases = self.register.cases()?;
+        let others = cases.iter().filter(|other| other.case_id != case.case_id && !other.is_rehearsal);
+        let same = others.filter(|other| other.patients().iter().any(|patient| patients.contains(patient)));
+        Ok(same.filter_map(|other| Some((other.case_id.clone(), links::reported_before(other, today)?))).collect())
     }
 
     /// The ledger's entries about a case, read and as lines.

@@ -5,12 +5,27 @@ use serde::Serialize;
 
 use super::Office;
 use crate::breach::case::event::Event;
-use crate::breach::case::outlook::{Alarm, Attention};
+use crate::breach::case::outlook::Attention;
 use crate::breach::ledger::Checkpoint;
 use crate::model::incident::Severity;
 use crate::model::time::Timestamp;
-use crate::sink::routing::{Route, bulletin_sinks};
 use crate::store::BulletinRecord;
+
+/// Where reminders are given. What a person took on a terminal does not silence the sinks, nor the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Sinks,
+    Terminal,
+}
+
+impl Channel {
+    fn id(self, reminder_id: &str) -> String {
+        match self {
+            Self::Sinks => reminder_id.to_owned(),
+            Self::Terminal => format!("{reminder_id}:terminal"),
+        }
+    }
+}
 
 /// A reminder about a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,19 +39,20 @@ pub struct Due {
 }
 
 impl Office {
-    /// What needs attention at `now` in any open case, most urgent first; without `again` only what was not said yet.
+    /// What needs attention at `now` in any open case, most urgent first; without `again` only what was not said yet on
+    /// this channel.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn due(&self, now: Timestamp, again: bool) -> Result<Vec<Due>> {
+    pub fn due(&self, now: Timestamp, again: bool, channel: Channel) -> Result<Vec<Due>> {
         let mut due = Vec::new();
         for case in self.register.cases()? {
             let outlook = self.outlook(&case, now);
             if outlook.is_closed {
                 continue;
             }
-            let new =
-                outlook.attention.into_iter().filter(|one| again || !case.reminded.contains_key(&one.reminder_id));
+            let is_new = |one: &Attention| !case.reminded.contains_key(&channel.id(&one.reminder_id));
+            let new = outlook.attention.into_iter().filter(|one| again || is_new(one));
             due.extend(new.map(|attention| Due {
                 case_id: case.case_id.clone(),
                 severity: case.severity(),
@@ -50,21 +66,19 @@ impl Office {
         Ok(due)
     }
 
-    /// Writes down that reminders were given, and puts them into the outboxes of the sinks that hear of them, all in one
-    /// transaction.
+    /// Writes down that reminders were given, and puts them into the outboxes of `sinks`, all in one transaction. Every
+    /// sink hears of every reminder, however low the case stands: a deadline is no matter of severity.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn reminded(&mut self, due: &[Due], by: &str, at: Timestamp, routes: &[Route]) -> Result<()> {
+    pub fn reminded(&mut self, due: &[Due], by: &str, at: Timestamp, channel: Channel, sinks: &[String]) -> Result<()> {
         self.register.write(|pen| {
             for one in due {
-                let Attention { reminder_id, text, alarm, .. } = &one.attention;
-                let event = Event::Reminded { reminder_id: reminder_id.clone(), text: text.clone() };
+                let Attention { reminder_id, text, .. } = &one.attention;
+                let event = Event::Reminded { reminder_id: channel.id(reminder_id), text: text.clone() };
                 pen.append(at, by, &one.case_id, event)?;
                 let bulletin = Bulletin::Reminder { bulletin_id: reminder_id, at, due: one };
-                let is_urgent = *alarm >= Alarm::DueToday;
-                let sinks = bulletin_sinks(routes, one.severity, is_urgent);
-                pen.put_bulletin(&record(&bulletin, reminder_id, &one.case_id, one.severity, at)?, &sinks)?;
+                pen.put_bulletin(&record(&bulletin, reminder_id, &one.case_id, one.severity, at)?, sinks)?;
             }
             Ok::<(), anyhow::Error>(())
         })
@@ -75,14 +89,13 @@ impl Office {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn tell_checkpoint(&mut self, at: Timestamp, routes: &[Route]) -> Result<Option<Checkpoint>> {
+    pub fn tell_checkpoint(&mut self, at: Timestamp, sinks: &[String]) -> Result<Option<Checkpoint>> {
         let Some(head) = self.register.head()? else { return Ok(None) };
-        let sinks = bulletin_sinks(routes, Severity::Low, true);
         let id = format!("ledger:{}:{}", head.sequence, &head.hash[..16.min(head.hash.len())]);
         let text = format!("the newest of {} entries has this hash", head.sequence);
         let bulletin = Bulletin::Checkpoint { bulletin_id: &id, severity: Severity::Low, at, text, head: &head };
         let record = record(&bulletin, &id, "ledger", Severity::Low, at)?;
-        self.register.write(|pen| pen.put_bulletin(&record, &sinks))?;
+        self.register.write(|pen| pen.put_bulletin(&record, sinks))?;
         Ok(Some(head))
     }
 }

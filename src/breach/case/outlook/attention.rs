@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::super::Case;
+use super::super::event::Recipient;
 use super::{Duty, RegimeOutlook, State};
 use crate::breach::exclusions::Regime;
 use crate::breach::{calendar, iso_date};
@@ -19,10 +20,14 @@ const SOON: u32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Alarm {
+    /// No proof of sending is on record: then a notice is presumed not made (HSC 1280.15(d)).
+    NoProof,
     /// A proposal waits for a second person.
     WaitsForSecond,
     /// Nobody has looked at it in time.
     Unopened,
+    /// No date can be counted by the law as it was: a lawyer says what governs.
+    AskCounsel,
     /// Five business days or fewer are left.
     DueSoon,
     /// It is the last day.
@@ -41,6 +46,8 @@ impl Alarm {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::NoProof => "no_proof",
+            Self::AskCounsel => "ask_counsel",
             Self::WaitsForSecond => "waits_for_second",
             Self::Unopened => "unopened",
             Self::DueSoon => "due_soon",
@@ -77,24 +84,35 @@ pub(super) fn attention(case: &Case, regimes: &[RegimeOutlook], now: Timestamp, 
         }
         if case.first_looked.is_none() && now - case.opened_at >= unopened_after {
             let hours = (now - case.opened_at) / HOUR;
-            found.push(Attention {
-                reminder_id: format!("{}:unopened", case.case_id),
-                alarm: Alarm::Unopened,
-                regime: None,
-                deadline: None,
-                text: format!("nobody has opened it for {hours} hours since it came"),
-            });
+            let text = format!("nobody has opened it for {hours} hours since it came");
+            found.push(plain(case, Alarm::Unopened, "unopened", text));
         }
     }
-    found.extend(case.proposals.iter().map(|proposal| Attention {
-        reminder_id: format!("{}:waits:{}", case.case_id, proposal.number),
-        alarm: Alarm::WaitsForSecond,
-        regime: None,
-        deadline: None,
-        text: format!("proposal {} waits for a second person", proposal.number),
+    let california = regimes.iter().find(|one| one.regime == Regime::California);
+    if california.is_some_and(|one| !one.state.is_closed() && one.state != State::NotRunning && one.duties.is_empty()) {
+        found.push(plain(
+            case,
+            Alarm::AskCounsel,
+            "counsel",
+            "California: detected before the regulation was in force".to_owned(),
+        ));
+    }
+    let unproven = case.notices.iter().filter(|notice| notice.to == Recipient::Patient && notice.proof.is_none());
+    found.extend(unproven.map(|notice| {
+        let text = format!("no proof of sending {} to the patient is on record", notice.report_id);
+        plain(case, Alarm::NoProof, &format!("proof:{}", notice.report_id), text)
+    }));
+    found.extend(case.proposals.iter().map(|proposal| {
+        let text = format!("proposal {} waits for a second person", proposal.number);
+        plain(case, Alarm::WaitsForSecond, &format!("waits:{}", proposal.number), text)
     }));
     found.sort_by(|a, b| b.alarm.cmp(&a.alarm).then(a.deadline.cmp(&b.deadline)));
     found
+}
+
+/// Attention that no deadline asks for.
+fn plain(case: &Case, alarm: Alarm, what: &str, text: String) -> Attention {
+    Attention { reminder_id: format!("{}:{what}", case.case_id), alarm, regime: None, deadline: None, text }
 }
 
 fn due_alarm(case: &Case, one: &RegimeOutlook, duty: &Duty, today: Date) -> Option<Attention> {
@@ -128,6 +146,8 @@ fn due_alarm(case: &Case, one: &RegimeOutlook, duty: &Duty, today: Date) -> Opti
         }
         _ => format!("{what} was due on {deadline}, {} days ago", duty.late_days),
     };
-    let reminder_id = format!("{}:{}:{}:{deadline}", case.case_id, alarm.name(), duty.to.name());
+    // What grows after a reminder is reminded of again.
+    let grown = case.units.iter().map(|unit| unit.grown_at.0).max().unwrap_or(0);
+    let reminder_id = format!("{}:{}:{}:{deadline}:{grown}", case.case_id, alarm.name(), duty.to.name());
     Some(Attention { reminder_id, alarm, regime: Some(one.regime), deadline: Some(deadline), text })
 }

@@ -4,6 +4,9 @@
 
 pub mod attention;
 mod duty;
+pub mod standing;
+
+use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -11,18 +14,26 @@ use serde::Serialize;
 
 pub use self::attention::{Alarm, Attention};
 pub use self::duty::Duty;
-use super::change::{Decision, Outcome};
-use super::clock::{ClockField, Imputed};
-use super::event::Recipient;
+pub use self::standing::{affected, decision, imputed, is_excluded, known, reportable};
+use super::change::Outcome;
+use super::clock::ClockField;
 use super::facts::Fact;
-use super::{Case, CaseUnit, UnitKey};
-use crate::breach::clocks::{self, Deadlines, Known};
+use super::{Case, CaseUnit};
+use crate::breach::clocks::{self, CALIFORNIA_OPERATIVE, Deadlines, Known};
 use crate::breach::exclusions::Regime;
 use crate::breach::exposure::{self, Exposure, Occurrences};
 use crate::breach::handoff::Basis;
 use crate::breach::{calendar, iso_date};
-use crate::model::incident::UnitKind;
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::{DAY, Timestamp, Zone};
+
+/// What holds at the facility today, besides the case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct House {
+    /// A case that nobody opened for so long needs attention, in microseconds.
+    pub unopened_after: i64,
+    /// Licensed in California, as the configuration says now.
+    pub licensed: bool,
+}
 
 /// Where one regime of a case stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,10 +98,25 @@ pub struct Alternative {
     /// When the first regular review after the log was available would have been.
     #[serde(with = "iso_date")]
     pub diligence_date: Date,
+    /// `None` where the regulation was not in force then.
     #[serde(with = "iso_date::optional")]
     pub cdph_deadline: Option<Date>,
-    pub late_days: u64,
-    pub late_usd: u64,
+    pub late_days: Option<u64>,
+    pub late_usd: Option<u64>,
+}
+
+impl Alternative {
+    /// In a sentence.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let found = format!("a regular review on {} would have found it", self.diligence_date);
+        match (self.cdph_deadline, self.late_days, self.late_usd) {
+            (Some(due), Some(days), Some(usd)) => {
+                format!("{found}; the report was then due on {due}, {days} days ago at {usd} USD")
+            }
+            _ => format!("{found}, before the regulation was in force; nothing can be counted"),
+        }
+    }
 }
 
 /// How a case stands on a day.
@@ -126,17 +152,16 @@ impl Outlook {
 
 /// How a case stands at `now`.
 #[must_use]
-pub fn outlook(case: &Case, now: Timestamp, unopened_after: i64) -> Outlook {
+pub fn outlook(case: &Case, now: Timestamp, house: House) -> Outlook {
     let zone = case.zone();
     let today = zone.date(now);
-    let imputed = imputed(case);
-    let (detected_at, basis) = case.clocks.detected(imputed);
-    let discovered_at = case.clocks.discovered_at(imputed);
-    let deadlines = deadlines(case, Known { detected_at, discovered_at }, &zone);
+    let (detected_at, basis) = case.clocks.detected(imputed(case));
+    let discovered_at = case.clocks.discovered_at(imputed(case));
+    let deadlines = standing::deadlines(case, Known { detected_at, discovered_at }, house.licensed);
     let regimes: Vec<RegimeOutlook> =
-        Regime::ALL.iter().map(|(regime, _)| regime_outlook(case, *regime, &deadlines, today)).collect();
+        Regime::ALL.iter().map(|(regime, _)| regime_outlook(case, *regime, house, today)).collect();
     let is_closed = regimes.iter().all(|one| one.state.is_closed());
-    let attention = attention::attention(case, &regimes, now, unopened_after);
+    let attention = attention::attention(case, &regimes, now, house.unopened_after);
     let (exposure, exposure_both_late) = exposures(case, &regimes);
     Outlook {
         today,
@@ -149,58 +174,12 @@ pub fn outlook(case: &Case, now: Timestamp, unopened_after: i64) -> Outlook {
         alternative: alternative(case, &zone, today),
         exposure,
         exposure_both_late,
-        recounted: recounted(case, &deadlines),
+        recounted: recounted(case, &deadlines, house),
         deadlines,
     }
 }
 
-/// Whose knowledge counts in a case.
-#[must_use]
-pub fn imputed(case: &Case) -> Imputed {
-    Imputed { knower_is_actor: case.facts.is(Fact::KnowerIsActor), associate_is_agent: case.facts.is(Fact::BaIsAgent) }
-}
-
-fn deadlines(case: &Case, known: Known, zone: &Zone) -> Deadlines {
-    let affected = |unit: &&CaseUnit| !is_excluded(case, Regime::Hipaa, unit);
-    let mut patients: Vec<&str> = case.units.iter().filter(affected).map(|unit| unit.key.patient_id.as_str()).collect();
-    patients.sort_unstable();
-    patients.dedup();
-    let regimes = case.facility.regimes();
-    clocks::deadlines(known, zone, regimes, patients.len() as u64, case.facts.residents(), case.facts.delay())
-}
-
-/// The decision that covers a unit under a regime; what was cleared before the unit grew does not.
-#[must_use]
-pub fn decision<'c>(case: &'c Case, regime: Regime, unit: &CaseUnit) -> Option<&'c Decision> {
-    let mut decisions = case.decisions.iter().rev();
-    let latest = decisions.find(|found| found.regime == regime && found.units.contains(&unit.key))?;
-    (latest.outcome == Outcome::Breach || unit.grown_at <= latest.at).then_some(latest)
-}
-
-fn is_excluded(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
-    decision(case, regime, unit).is_some_and(|found| found.outcome != Outcome::Breach)
-}
-
-/// The units that something sent to `to` is about: those that are not excluded under a regime that asks for it.
-#[must_use]
-pub fn reportable(case: &Case, to: Recipient) -> Vec<UnitKey> {
-    let regimes: &[Regime] = match to {
-        Recipient::Cdph => &[Regime::California],
-        Recipient::Patient => &[Regime::California, Regime::Hipaa],
-        Recipient::Hhs | Recipient::Media => &[Regime::Hipaa],
-        Recipient::Residents | Recipient::AttorneyGeneral => &[Regime::CivilCode],
-    };
-    let is_one = |unit: &&CaseUnit| {
-        regimes.iter().any(|regime| match decision(case, *regime, unit) {
-            Some(found) => found.outcome == Outcome::Breach,
-            // Somebody's own chart is a matter of house rules until somebody says otherwise.
-            None => unit.unit_kind == UnitKind::Access,
-        })
-    };
-    case.units.iter().filter(is_one).map(|unit| unit.key.clone()).collect()
-}
-
-fn regime_outlook(case: &Case, regime: Regime, deadlines: &Deadlines, today: Date) -> RegimeOutlook {
+fn regime_outlook(case: &Case, regime: Regime, house: House, today: Date) -> RegimeOutlook {
     let (mut undecided, mut breaches, mut excluded) = (0, 0, 0);
     for unit in &case.units {
         match decision(case, regime, unit).map(|found| found.outcome) {
@@ -209,40 +188,60 @@ fn regime_outlook(case: &Case, regime: Regime, deadlines: &Deadlines, today: Dat
             Some(Outcome::Excluded { .. }) => excluded += 1,
         }
     }
-    let applies = match regime {
-        Regime::California | Regime::CivilCode => case.facility.california,
-        Regime::Hipaa => true,
-        Regime::Part2 => false,
-    };
-    let open: Vec<&CaseUnit> = case.units.iter().filter(|unit| !is_excluded(case, regime, unit)).collect();
-    let duties = if applies { duty::duties(case, regime, deadlines, &open, today) } else { Vec::new() };
+    let applies = standing::applies(case, regime, house.licensed);
+    let duties = if applies { duties(case, regime, house, today) } else { Vec::new() };
+    let is_all_sent = !duties.is_empty() && duties.iter().all(|duty| duty.done_on.is_some());
     let state = match () {
         () if !applies => State::NotApplicable,
         () if undecided == 0 && breaches == 0 => State::Excluded,
         () if case.is_rehearsal => State::NotRunning,
-        () if undecided == 0 && duties.iter().all(|duty| duty.done_on.is_some()) => State::Reported,
+        () if undecided == 0 && is_all_sent => State::Reported,
         () if breaches > 0 => State::Breach,
         () if case.is_policy() => State::NotRunning,
         () if is_worked_on(case) => State::UnderReview,
         () => State::Suspected,
     };
-    RegimeOutlook { regime, state, undecided, breaches, excluded, duties, note: note(case, regime) }
+    RegimeOutlook { regime, state, undecided, breaches, excluded, duties, note: note(case, regime, applies) }
+}
+
+/// The duties for the units that are not excluded; units that were known on other days have days of their own.
+fn duties(case: &Case, regime: Regime, house: House, today: Date) -> Vec<Duty> {
+    let zone = case.zone();
+    let mut days: BTreeMap<(Date, Date), (Known, Vec<&CaseUnit>)> = BTreeMap::new();
+    for unit in case.units.iter().filter(|unit| !is_excluded(case, regime, unit)) {
+        let known = known(case, unit);
+        let day = (zone.date(known.detected_at), zone.date(known.discovered_at));
+        days.entry(day).or_insert_with(|| (known, Vec::new())).1.push(unit);
+    }
+    let each = days.into_values().flat_map(|(known, units)| {
+        duty::duties(case, regime, &standing::deadlines(case, known, house.licensed), &units, today)
+    });
+    let mut duties: Vec<Duty> = each.collect();
+    duties.sort_by_key(|duty| duty.deadline);
+    duties
 }
 
 fn is_worked_on(case: &Case) -> bool {
     case.first_looked.is_some() || !case.decisions.is_empty() || !case.proposals.is_empty()
 }
 
-fn note(case: &Case, regime: Regime) -> Option<String> {
+fn note(case: &Case, regime: Regime, applies: bool) -> Option<String> {
+    let is_old = |at: Timestamp| case.zone().date(at) < CALIFORNIA_OPERATIVE;
     let text = match regime {
-        Regime::California if !case.facility.california => "the facility is not licensed in California",
+        Regime::California if !applies => "the facility is not licensed in California",
+        Regime::California if is_old(case.clocks.detected(imputed(case)).0) => {
+            "detected before 22 CCR 79901-79905 were in force: no date can be counted by them; ask counsel which law governs"
+        }
+        Regime::California if case.occurred().is_some_and(|(first, _)| is_old(first)) => {
+            "an access came before 22 CCR 79901-79905 were in force: counted all the same; ask counsel which law governs"
+        }
         Regime::California | Regime::Hipaa if case.is_policy() => {
             "own chart only: deadlines are shown and do not run; (D) or permitted may be confirmed by two people"
         }
         Regime::California | Regime::Hipaa if case.is_withdrawn() => {
             "a record that came later explains the access; software clears nothing, so the clocks run until two people do"
         }
-        Regime::CivilCode if case.facility.california => {
+        Regime::CivilCode if applies => {
             "only if data was acquired; a view alone may not be (unclear in law): a person decides. Residents: 30 calendar \
              days after discovery; with more than 500 the Attorney General 15 calendar days after them"
         }
@@ -256,16 +255,22 @@ fn note(case: &Case, regime: Regime) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// "It would have been known at the first review after the log was there", where nobody set an earlier day.
 fn alternative(case: &Case, zone: &Zone, today: Date) -> Option<Alternative> {
-    if !case.clocks.diligence_question || case.clocks.get(ClockField::DiligenceAt).is_some() {
+    let available_at = case.clocks.get(ClockField::SourceAvailableAt)?;
+    let flagged_at = case.clocks.get(ClockField::FlaggedAt)?;
+    let interval = i64::from(case.facility.log_review_interval_days);
+    if !case.clocks.diligence_question && flagged_at - available_at <= DAY.saturating_mul(interval) {
         return None;
     }
-    let available = zone.date(case.clocks.get(ClockField::SourceAvailableAt)?);
-    let diligence_date = available.saturating_add(i64::from(case.facility.log_review_interval_days).days());
+    let diligence_date = zone.date(available_at).saturating_add(interval.days());
+    if case.clocks.get(ClockField::DiligenceAt).is_some_and(|at| zone.date(at) <= diligence_date) {
+        return None;
+    }
     let known = Known::from(zone.start_of(diligence_date));
     let cdph_deadline = clocks::deadlines(known, zone, case.facility.regimes(), 0, None, None).cdph_deadline;
-    let late_days = cdph_deadline.map_or(0, |deadline| exposure::late_days(deadline, today));
-    let late_usd = exposure::exposure(&Occurrences::default(), late_days).max_usd;
+    let late_days = cdph_deadline.map(|deadline| exposure::late_days(deadline, today));
+    let late_usd = late_days.map(|days| exposure::exposure(&Occurrences::default(), days).max_usd);
     Some(Alternative { diligence_date, cdph_deadline, late_days, late_usd })
 }
 
@@ -282,9 +287,17 @@ fn exposures(case: &Case, regimes: &[RegimeOutlook]) -> (Option<Exposure>, Optio
     (Some(one), Some(both))
 }
 
-fn recounted(case: &Case, deadlines: &Deadlines) -> Vec<String> {
+fn recounted(case: &Case, deadlines: &Deadlines, house: House) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &case.facility;
+    if facts.california != house.licensed {
+        let says = |licensed: bool| if licensed { "licensed in California" } else { "not licensed in California" };
+        notes.push(format!(
+            "the facility was {} when the case was opened and is {} now: California is counted where either says so",
+            says(facts.california),
+            says(house.licensed)
+        ));
+    }
     if Zone::named(&facts.timezone).is_err() {
         notes.push(format!(
             "the time zone {} is not in this program's database: dates are counted in UTC",

@@ -1,0 +1,105 @@
+//! How single units stand: who decided about them, when they were known, whether they are to be reported.
+
+use std::collections::BTreeSet;
+
+use super::super::change::{Decision, Outcome};
+use super::super::clock::Imputed;
+use super::super::event::{Notice, Recipient};
+use super::super::facts::Fact;
+use super::super::{Case, CaseUnit, UnitKey};
+use crate::breach::clocks::{self, Deadlines, Known, Regimes};
+use crate::breach::exclusions::{self, Reach, Regime};
+use crate::model::incident::UnitKind;
+use crate::model::time::Timestamp;
+
+/// Where the Civil Code is raised though no licence says California.
+const CALIFORNIA_ZONE: &str = "America/Los_Angeles";
+
+/// Whether a regime reaches a case. `licensed` is what the configuration says now; the case keeps what it said then,
+/// and either is enough.
+pub(super) fn applies(case: &Case, regime: Regime, licensed: bool) -> bool {
+    match regime {
+        Regime::California => case.facility.california || licensed,
+        Regime::CivilCode => case.facility.california || licensed || case.facility.timezone == CALIFORNIA_ZONE,
+        Regime::Hipaa => true,
+        // Its notices are those of HIPAA, filed a second time.
+        Regime::Part2 => false,
+    }
+}
+
+/// Whose knowledge counts in a case.
+#[must_use]
+pub fn imputed(case: &Case) -> Imputed {
+    Imputed { knower_is_actor: case.facts.is(Fact::KnowerIsActor), associate_is_agent: case.facts.is(Fact::BaIsAgent) }
+}
+
+/// When a unit was known. Knowledge from before an access cannot be knowledge of it: then it is when the unit came to
+/// the register.
+#[must_use]
+pub fn first_known(case: &Case, unit: &CaseUnit) -> Known {
+    let of = |at: Timestamp| if at < unit.occurred_first { unit.added_at.max(unit.occurred_first) } else { at };
+    let imputed = imputed(case);
+    Known { detected_at: of(case.clocks.detected(imputed).0), discovered_at: of(case.clocks.discovered_at(imputed)) }
+}
+
+/// The same, but what grew after it was reported is another instance, known when it grew (22 CCR 79901(p)).
+#[must_use]
+pub fn known(case: &Case, unit: &CaseUnit) -> Known {
+    let is_before = |notice: &Notice| notice.units.contains(&unit.key) && notice.recorded_at < unit.grown_at;
+    if case.notices.iter().any(is_before) { Known::from(unit.grown_at) } else { first_known(case, unit) }
+}
+
+/// The deadlines of what was known at `known`, for everybody affected in the case.
+#[must_use]
+pub fn deadlines(case: &Case, known: Known, licensed: bool) -> Deadlines {
+    let regimes = Regimes { california: applies(case, Regime::California, licensed), hipaa: true };
+    let affected = affected(case, Regime::Hipaa).len() as u64;
+    clocks::deadlines(known, &case.zone(), regimes, affected, case.facts.residents(), case.facts.delay())
+}
+
+/// The patients whose units are not excluded under a regime.
+#[must_use]
+pub fn affected(case: &Case, regime: Regime) -> BTreeSet<&str> {
+    let open = case.units.iter().filter(|unit| !is_excluded(case, regime, unit));
+    open.map(|unit| unit.key.patient_id.as_str()).collect()
+}
+
+/// The decision that covers a unit under a regime. What was excluded before the unit grew does not cover it, nor does an
+/// exclusion that the words do not reach any more.
+#[must_use]
+pub fn decision<'c>(case: &'c Case, regime: Regime, unit: &CaseUnit) -> Option<&'c Decision> {
+    let mut decisions = case.decisions.iter().rev();
+    let latest = decisions.find(|found| found.regime == regime && found.units.contains(&unit.key))?;
+    let covers = match latest.outcome {
+        Outcome::Breach => true,
+        Outcome::Excluded { code } => {
+            unit.grown_at <= latest.at && exclusions::weigh(code, &case.ground()).reach != Reach::Impossible
+        }
+    };
+    covers.then_some(latest)
+}
+
+/// Whether two people excluded a unit under a regime.
+#[must_use]
+pub fn is_excluded(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
+    decision(case, regime, unit).is_some_and(|found| found.outcome != Outcome::Breach)
+}
+
+/// The units that something sent to `to` is about: those that are not excluded under a regime that asks for it. Somebody's
+/// own chart is a matter of house rules until somebody says otherwise.
+#[must_use]
+pub fn reportable(case: &Case, to: Recipient) -> Vec<UnitKey> {
+    let regimes: &[Regime] = match to {
+        Recipient::Cdph => &[Regime::California],
+        Recipient::Patient if case.facility.california => &[Regime::California, Regime::Hipaa],
+        Recipient::Patient | Recipient::Hhs | Recipient::Media => &[Regime::Hipaa],
+        Recipient::Residents | Recipient::AttorneyGeneral => &[Regime::CivilCode],
+    };
+    let is_one = |unit: &&CaseUnit| {
+        regimes.iter().any(|regime| match decision(case, *regime, unit) {
+            Some(found) => found.outcome == Outcome::Breach,
+            None => unit.unit_kind == UnitKind::Access,
+        })
+    };
+    case.units.iter().filter(is_one).map(|unit| unit.key.clone()).collect()
+}
