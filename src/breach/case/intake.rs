@@ -108,6 +108,7 @@ pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intak
         intake.opened = Some(case_id);
         return intake;
     };
+    intake.events.extend(overlaps(handoff, &cases, home));
     for (place, case) in cases.iter().enumerate() {
         let is_its = |(_, owner): &(&Unit, &Option<usize>)| owner.unwrap_or(home) == place;
         let units: Vec<UnitKey> = handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| key(unit)).collect();
@@ -120,6 +121,23 @@ pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intak
         }
     }
     intake
+}
+
+/// Under other weights one unit may span what were two, in two cases. The first one has it; that the same accesses may
+/// stand in the other is for a person to see.
+fn overlaps(handoff: &Handoff, cases: &[&Case], home: usize) -> Vec<(String, Event)> {
+    let home = cases[home];
+    let meets = |other: &&&Case| {
+        let has = |case: &Case, unit: &Unit| case.units.iter().any(|known| known.is_same(unit));
+        other.case_id != home.case_id && handoff.units.iter().any(|unit| has(home, unit) && has(other, unit))
+    };
+    let is_new = |other: &&&Case| !home.links.iter().any(|link| link.case_id == other.case_id);
+    let others = cases.iter().filter(meets).filter(is_new);
+    let propose = |other: &&Case| {
+        let why = "the same accesses may stand in both: a run with other weights joined their times".to_owned();
+        (home.case_id.clone(), Event::LinkProposed { case_id: other.case_id.clone(), why })
+    };
+    others.map(propose).collect()
 }
 
 fn handed_over(handoff: &Handoff, units: Vec<UnitKey>) -> Event {

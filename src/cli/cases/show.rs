@@ -333,7 +333,7 @@ impl<'p> Page<'p> {
             }
         }
         if !case.links.is_empty() {
-            self.heading("May continue (22 CCR 79901(p))");
+            self.heading("May belong with (22 CCR 79901(p))");
             for link in &case.links {
                 let said = match &link.decided {
                     Some((by, true)) => format!("confirmed by {by}"),

@@ -151,3 +151,17 @@ fn somebody_elses_knowledge_is_not_the_actors() {
     known(&mut case, "2026-09-18T22:00:00Z").unwrap();
     assert_eq!(seen(&case, TUESDAY).basis, Basis::Known, "another person knew, and earlier");
 }
+
+#[test]
+fn a_unit_that_spans_two_cases_is_told_and_not_hidden() {
+    let mut cases = Vec::new();
+    let of = |first: &str, last: &str| vec![unit("U1", "P1", first, last)];
+    let (march, april) = ("2026-03-01T20:00:00Z", "2026-04-20T20:00:00Z");
+    taken(&mut cases, &handoff("i1", 1, of(march, march), march), march);
+    taken(&mut cases, &handoff("i2", 1, of(april, april), april), april);
+    assert_eq!(cases.len(), 2);
+    taken(&mut cases, &handoff("i3", 1, of(march, april), april), "2026-05-01T00:00:00Z");
+    assert_eq!(cases.len(), 2);
+    assert_eq!(cases[0].links.iter().map(|link| &link.case_id).collect::<Vec<_>>(), [&cases[1].case_id]);
+    assert_eq!(taken(&mut cases, &handoff("i3", 1, of(march, april), april), "2026-05-02T00:00:00Z"), 0, "told once");
+}
