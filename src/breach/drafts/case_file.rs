@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::paper::{Block, Field, Paper};
-use super::subject::Subject;
+use super::subject::{Subject, counted};
 use super::timeline;
 use crate::breach::case::change::Outcome;
 use crate::breach::case::clock::ClockField;
@@ -30,10 +30,10 @@ pub fn file(subject: &Subject<'_>, entries: &[Entry]) -> Paper {
     Paper {
         title: format!("Case {}", case.case_id),
         subtitle: format!(
-            "{} severity, {} units, {} patients; opened {}.{rehearsal} {}",
+            "{} severity, {}, {}; opened {}.{rehearsal} {}",
             case.severity().name(),
-            case.units.len(),
-            case.patients().len(),
+            counted(case.units.len(), "unit", "units"),
+            counted(case.patients().len(), "patient", "patients"),
             subject.local(case.opened_at),
             subject.zone_note()
         ),
@@ -172,7 +172,7 @@ fn decisions(subject: &Subject<'_>) -> Vec<Block> {
                 subject.local(decision.at),
                 decision.regime.name().to_owned(),
                 what,
-                format!("{} units", decision.units.len()),
+                counted(decision.units.len(), "unit", "units"),
                 format!("{}{second}", decision.by),
                 grounds.join(" | "),
             ]

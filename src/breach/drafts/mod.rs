@@ -8,6 +8,7 @@ pub mod cdph;
 pub mod hhs;
 pub mod hhs_log;
 pub mod ics;
+pub mod labels;
 pub mod names;
 pub mod notice;
 pub mod paper;

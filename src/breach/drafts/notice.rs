@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::paper::{Block, Field, Paper};
-use super::subject::{Subject, in_words};
+use super::subject::{Subject, counted, in_words};
 use crate::breach::case::CaseUnit;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
@@ -28,8 +28,8 @@ pub fn letters(subject: &Subject<'_>) -> Paper {
     Paper {
         title: "Notice of data breach".to_owned(),
         subtitle: format!(
-            "Letters to {} patients, case {}. First-class mail to the last known address, unless the patient asked for other means.",
-            patients.len(),
+            "Letters to {}, case {}. First-class mail to the last known address, unless the patient asked for other means.",
+            counted(patients.len(), "patient", "patients"),
             subject.case.case_id
         ),
         blocks,

@@ -56,6 +56,12 @@ impl Subject<'_> {
     }
 }
 
+/// A number with its word: `1 unit`, `2 units`.
+#[must_use]
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// A date as a letter writes it.
 #[must_use]
 pub fn in_words(date: Date) -> String {

@@ -1,7 +1,7 @@
 //! `cases export`: deadlines for a calendar, the year's log for HHS, lines for the accounting, exposure by report.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
@@ -9,12 +9,13 @@ use clap::{ArgGroup, Args};
 use super::Desk;
 use crate::breach::case::Case;
 use crate::breach::case::outlook::Outlook;
-use crate::breach::drafts::{accounting, hhs_log, ics, reported_events};
+use crate::breach::drafts::{accounting, hhs_log, ics, labels, reported_events};
 use crate::pipeline::clock;
+use crate::replay::output::write_text;
 
-/// Export deadlines (iCalendar), the under-500 log for HHS, accounting lines or exposure (CSV)
+/// Export deadlines (iCalendar), the under-500 log for HHS, accounting lines, exposure or labels (CSV)
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("what").required(true).args(["ics", "hhs_log", "accounting", "exposure"]))]
+#[command(group = ArgGroup::new("what").required(true).args(["ics", "hhs_log", "accounting", "exposure", "labels"]))]
 #[command(after_help = "\
 Example: chartsentry cases export --ics --out deadlines.ics
          chartsentry cases export --hhs-log 2026 --out hhs-2026.csv")]
@@ -31,6 +32,9 @@ pub(super) struct ExportArgs {
     /// Exposure by reported event: a planning estimate as a range, with its reading (California)
     #[arg(long)]
     exposure: bool,
+    /// What decisions say about looks, for "chartsentry tune --labels"
+    #[arg(long)]
+    labels: bool,
     /// Where to write; without it, standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -53,11 +57,15 @@ pub(super) fn run(desk: &Desk, args: &ExportArgs) -> Result<()> {
         }
         None if args.ics => ics::calendar(&shown, now),
         None if args.exposure => reported_events::csv(&shown)?,
+        None if args.labels => labels::csv(&cases.iter().collect::<Vec<_>>())?,
         None => accounting::csv(&shown)?,
     };
     match &args.out {
         Some(path) => {
-            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.with_context(|| format!("--out {} names no file", path.display()))?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            write_text(folder, name, &text)?;
             writeln!(io::stderr(), "written: {}", path.display())?;
         }
         None => io::stdout().lock().write_all(text.as_bytes())?,

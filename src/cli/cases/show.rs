@@ -13,6 +13,7 @@ use crate::breach::case::clock::ClockField;
 use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::{Outlook, RegimeOutlook, State};
 use crate::breach::case::{Case, CaseUnit};
+use crate::breach::drafts::subject::counted;
 use crate::breach::exclusions::{self, Regime};
 use crate::breach::{calendar, factors};
 use crate::cli::deadlines::{Spoken, parse_spoken};
@@ -359,17 +360,18 @@ impl<'p> Page<'p> {
     }
 }
 
-fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
-}
-
 fn decided(decision: &Decision) -> String {
     let what = match decision.outcome {
         Outcome::Breach => "a breach".to_owned(),
         Outcome::Excluded { code } => format!("excluded by {} ({})", code.name(), code.citation()),
     };
     let second = decision.second.as_deref().map_or_else(String::new, |second| format!(" and {second}"));
-    format!("decided: {} {what}, {} units, by {}{second}", decision.regime.name(), decision.units.len(), decision.by)
+    format!(
+        "decided: {} {what}, {}, by {}{second}",
+        decision.regime.name(),
+        counted(decision.units.len(), "unit", "units"),
+        decision.by
+    )
 }
 
 /// A change in words, with instants on the facility's clock.

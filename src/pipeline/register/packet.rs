@@ -13,7 +13,7 @@ use super::people::{People, full_name};
 use crate::breach::case::{Case, links};
 use crate::breach::drafts::names::{Names, PatientName, StaffName};
 use crate::breach::drafts::paper::{Block, Paper};
-use crate::breach::drafts::subject::Subject;
+use crate::breach::drafts::subject::{Subject, counted};
 use crate::breach::drafts::{accounting, case_file, cdph, hhs, ics, notice};
 use crate::breach::ledger::Entry;
 use crate::model::time::Timestamp;
@@ -155,7 +155,9 @@ fn index(out: &Path, case: &Case, rows: usize) -> Result<PathBuf> {
         let bytes = std::fs::read(out.join(name)).with_context(|| format!("cannot read {name} again"))?;
         let hash = HEXLOWER.encode(&Sha256::digest(&bytes));
         sums.push_str(&format!("{hash}  {name}\n"));
-        listed.push(vec![name.to_owned(), what.to_owned(), format!("{} bytes", bytes.len()), hash]);
+        // A place where a narrow column may break it.
+        let shown = format!("{}\u{200b}{}", &hash[..32], &hash[32..]);
+        listed.push(vec![name.to_owned(), what.to_owned(), format!("{} bytes", bytes.len()), shown]);
     }
     let mut blocks = vec![Block::table(&["file", "what it is", "size", "SHA-256"], listed)];
     if rows == 0 {
@@ -167,7 +169,12 @@ fn index(out: &Path, case: &Case, rows: usize) -> Result<PathBuf> {
     blocks.push(Block::Note { text: "Check the files with: sha256sum -c SHA256SUMS".to_owned() });
     let paper = Paper {
         title: format!("Packet of case {}", case.case_id),
-        subtitle: format!("{} units, {} patients, {rows} rows of evidence", case.units.len(), case.patients().len()),
+        subtitle: format!(
+            "{}, {}, {}",
+            counted(case.units.len(), "unit", "units"),
+            counted(case.patients().len(), "patient", "patients"),
+            counted(rows, "row of evidence", "rows of evidence")
+        ),
         blocks,
     };
     write_text(out, "SHA256SUMS", &sums)?;
