@@ -169,3 +169,25 @@ pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_keeps_its_outbox() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        let rows = "INSERT INTO incidents (incident_id, score, json) VALUES ('i1', 0.9, '{}');
+            INSERT INTO handoffs VALUES ('h1', 'i1', 1, 'high', 7, '{}');
+            INSERT INTO outbox (sink, message_id, handoff_id, incident_id, status, attempts)
+              VALUES ('siem', 'h1', 'h1', 'i1', 0, 3);";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection, 1).unwrap();
+        let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("SELECT attempts FROM outbox WHERE message_id = 'h1' AND status = 0"), 3);
+        assert_eq!(one("SELECT count(*) FROM handoffs WHERE taken = 0"), 1, "the register has not seen it");
+        assert_eq!(one("PRAGMA user_version"), MIGRATIONS.len() as i64);
+    }
+}

@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> Result<Read> {
 }
 
 /// What is wrong, without values of the record and without the place inside the line.
-fn plain(error: &serde_json::Error) -> String {
+pub(super) fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     // "invalid type: string \"...\", expected ..." repeats the record.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::Office;
+use super::handoffs::plain;
 use crate::breach::case::change::Refusal;
 use crate::breach::case::intake::{self, REGISTER};
 use crate::breach::case::{Case, FacilityFacts, links};
@@ -79,7 +80,7 @@ impl Office {
             for (id, json) in waiting {
                 match serde_json::from_str(&json) {
                     Ok(handoff) => handoffs.push(handoff),
-                    Err(error) => unreadable.push(format!("handoff {id} does not read back: {error}")),
+                    Err(error) => unreadable.push(format!("handoff {id} does not read back: {}", plain(&error))),
                 }
             }
             let bringing = Bringing { by: REGISTER, at, is_rehearsal: false };
