@@ -19,7 +19,7 @@ const CALIFORNIA_BUSINESS_DAYS: u32 = 15;
 /// Calendar days for the notice to individuals, a ceiling (164.404(b)).
 const INDIVIDUAL_DAYS: i64 = 60;
 /// From this many affected persons HHS is told together with them (164.408(b)).
-const HHS_LARGE: u64 = 500;
+pub const HHS_LARGE: u64 = 500;
 /// The media are told when more residents of one State than this are affected (164.406(a)).
 const MEDIA_MORE_THAN: u64 = 500;
 /// Longest delay, in calendar days, of California's patient notice after a written request (HSC 1280.15(c)).

@@ -10,6 +10,9 @@ use crate::breach::exclusions::Regime;
 /// The portal takes no longer description.
 const DESCRIPTION: usize = 4_000;
 
+/// From so many people without an address on, the notice is posted (164.404(d)(2)(ii)).
+const SUBSTITUTE_MANY: usize = 10;
+
 /// The answers as far as they are on record.
 #[must_use]
 pub fn answers(subject: &Subject<'_>) -> Paper {
@@ -25,6 +28,24 @@ pub fn answers(subject: &Subject<'_>) -> Paper {
         subtitle: format!("Case {}, 45 CFR 164.408.{due} The portal keeps no drafts.", subject.case.case_id),
         blocks,
     }
+}
+
+/// Whether individual notices can reach everybody (45 CFR 164.404(d)).
+fn substitute(subject: &Subject<'_>) -> Field {
+    let title = "Substitute notice";
+    if subject.names.patients.is_empty() {
+        return Field::unknown("", title, "no addresses were given (cases packet --context DIR)");
+    }
+    let has_address = |id: &str| subject.names.patients.get(id).is_some_and(|patient| !patient.address.is_empty());
+    let without = affected(subject.case, Regime::Hipaa).into_iter().filter(|id| !has_address(id)).count();
+    let line = match without {
+        0 => "none needed: every patient has an address on record".to_owned(),
+        few if few < SUBSTITUTE_MANY => format!("{few} without an address: in writing or by telephone by other means"),
+        many => {
+            format!("{many} without an address: 90 days on the web site or in major media, with a toll-free number")
+        }
+    };
+    Field::known("", title, vec![line])
 }
 
 fn fields(subject: &Subject<'_>) -> Vec<Field> {
@@ -63,7 +84,7 @@ fn fields(subject: &Subject<'_>) -> Vec<Field> {
         description,
         stated("Safeguards in place before", Fact::Safeguards),
         individual,
-        known("Substitute notice", "to be answered".to_owned()),
+        substitute(subject),
         known(
             "Media notice",
             if sent(Recipient::Media).next().is_some() { "yes" } else { "none on record" }.to_owned(),

@@ -8,10 +8,8 @@ use crate::breach::case::Case;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::{Outlook, State, affected};
+use crate::breach::clocks::HHS_LARGE;
 use crate::breach::exclusions::Regime;
-
-/// From this many affected people a breach is no longer one for the log (164.408(b)).
-const LARGE: usize = 500;
 
 const HEADER: [&str; 15] = [
     "case_id",
@@ -57,7 +55,7 @@ fn belongs(case: &Case, outlook: &Outlook, year: i16) -> bool {
     let state = outlook.regimes.iter().find(|one| one.regime == Regime::Hipaa).map(|one| one.state);
     matches!(state, Some(State::Breach | State::Reported))
         && outlook.deadlines.discovered_date.is_some_and(|date| date.year() == year)
-        && affected(case, Regime::Hipaa).len() < LARGE
+        && (affected(case, Regime::Hipaa).len() as u64) < HHS_LARGE
         && !case.is_rehearsal
 }
 

@@ -1,5 +1,6 @@
 //! What people do to cases: assign, note, set, decide, report.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::{Result, bail};
@@ -14,7 +15,8 @@ use crate::breach::case::change::{self, Asked, Refusal, Verdict};
 use crate::breach::case::clock::ClockField;
 use crate::breach::case::event::{Event, Notice, Recipient};
 use crate::breach::case::facts::Fact;
-use crate::breach::case::outlook::reportable;
+use crate::breach::case::outlook::{affected, reportable};
+use crate::breach::clocks::HHS_LARGE;
 use crate::breach::exclusions::{Code, Regime};
 use crate::cli::Usage;
 use crate::cli::deadlines::{Spoken, parse_date, parse_spoken};
@@ -326,6 +328,27 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
             };
             change::notify(case, asked, notice)
         })?;
+    }
+    warn_of_many(desk, &report_id)
+}
+
+/// Deadlines are counted case by case; cases of one report may be many together.
+fn warn_of_many(desk: &Desk, report_id: &str) -> Result<()> {
+    let cases = desk.office.register.cases()?;
+    let of: Vec<&Case> =
+        cases.iter().filter(|case| case.notices.iter().any(|notice| notice.report_id == report_id)).collect();
+    let patients: BTreeSet<&str> = of.iter().flat_map(|case| affected(case, Regime::Hipaa)).collect();
+    let is_many = |count: usize| count as u64 >= HHS_LARGE;
+    if is_many(patients.len()) && !of.iter().any(|case| is_many(affected(case, Regime::Hipaa).len())) {
+        let paint = Paint::stderr();
+        writeln!(
+            io::stderr(),
+            "{} the {} cases of report {report_id} concern {} patients together: from {HHS_LARGE} on HHS is told with the \
+             individuals (45 CFR 164.408(b)), though each case alone shows the yearly date",
+            paint.warning("look:"),
+            of.len(),
+            patients.len()
+        )?;
     }
     Ok(())
 }
