@@ -421,6 +421,19 @@ fn a_packet_holds_evidence_papers_and_hashes_that_fit() {
 }
 
 #[test]
+fn rows_of_evidence_are_kept_as_they_came_first_and_a_change_shows() {
+    let house = House::new();
+    house.opened();
+    let (handoffs, log) = (house.path("week/handoffs.ndjson"), samples().join("access.ndjson.zst"));
+    house.done(&["open", "--evidence", log.to_str().unwrap(), handoffs.to_str().unwrap()]);
+    assert!(house.verify(&[]).status.success(), "another format of the same log changes nothing");
+    let change = "UPDATE evidence SET json = replace(json, 'view', 'edit')";
+    rusqlite::Connection::open(house.path("register.db")).unwrap().execute(change, []).unwrap();
+    let found = house.verify(&[]);
+    assert!(text(&found.stderr).contains("rows of evidence are not those"), "{}", text(&found.stderr));
+}
+
+#[test]
 fn a_replay_feeds_the_register_and_refuses_a_given_now() {
     let house = House::new();
     let (context, log, out) = (samples().join("context"), samples().join("access.csv"), house.path("out"));

@@ -11,6 +11,7 @@ mod error;
 mod handle;
 mod open;
 mod outbox;
+mod pen;
 mod place;
 mod read;
 mod records;
@@ -21,8 +22,9 @@ pub use commit::Store;
 pub use error::StoreError;
 pub use handle::StoreHandle;
 pub use open::{StoreKey, StoreOptions};
+pub use pen::Pen;
 pub use records::{
     BulletinRecord, Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry,
     OutboxItem, OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
 };
-pub use register::{EvidenceRow, Found, Pen, Register};
+pub use register::{EvidenceRow, Found, Register};

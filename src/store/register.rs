@@ -4,24 +4,19 @@
 //! start. All of a change is one transaction. The register is used beside a running daemon: SQLite lets one process
 //! write at a time, and the others wait.
 
-use std::collections::BTreeMap;
+use rusqlite::{Connection, OptionalExtension};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-
-use super::commit::write_quarantine;
 use super::error::StoreError;
 use super::open::{self, StoreOptions};
+use super::pen::Pen;
 use super::place;
-use super::records::{BulletinRecord, QuarantineRecord};
 use crate::breach::case::Case;
-use crate::breach::case::event::Event;
 use crate::breach::case::staff::{Member, Staff};
-use crate::breach::handoff::Handoff;
-use crate::breach::ledger::{Checkpoint, Entry, GENESIS, Kept};
+use crate::breach::ledger::{Checkpoint, Kept};
 use crate::model::time::Timestamp;
 
-const READ: &str = "read the register";
-const WRITE: &str = "write to the register";
+pub(super) const READ: &str = "read the register";
+pub(super) const WRITE: &str = "write to the register";
 
 /// The register of a store.
 #[derive(Debug)]
@@ -68,10 +63,7 @@ impl Register {
     /// # Errors
     /// Those of `work`, and when the file cannot be written.
     pub fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut Pen<'_>) -> Result<T, E>) -> Result<T, E> {
-        let wrap = StoreError::sql(WRITE);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
-        let head = head(&transaction)?;
-        let mut pen = Pen { transaction, head, touched: BTreeMap::new() };
+        let mut pen = Pen::begin(&mut self.connection)?;
         let done = work(&mut pen)?;
         pen.finish()?;
         Ok(done)
@@ -162,11 +154,8 @@ impl Register {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn evidence_row(&self, [event_id, patient_id, user_id]: &[String; 3]) -> Result<Option<String>, StoreError> {
-        self.connection
-            .prepare_cached("SELECT json FROM evidence WHERE event_id = ?1 AND patient_id = ?2 AND user_id = ?3")
-            .and_then(|mut statement| statement.query_row([event_id, patient_id, user_id], |row| row.get(0)).optional())
-            .map_err(StoreError::sql("read the evidence"))
+    pub fn evidence_row(&self, key: &[String; 3]) -> Result<Option<String>, StoreError> {
+        evidence_row(&self.connection, key)
     }
 
     /// The evidence rows of a person and a chart, in order of time.
@@ -195,268 +184,18 @@ impl Register {
     }
 }
 
-/// A transaction on the register.
-#[derive(Debug)]
-pub struct Pen<'c> {
-    transaction: Transaction<'c>,
-    head: Option<Checkpoint>,
-    /// Cases that were written to.
-    touched: BTreeMap<String, Case>,
+/// A row by event, patient and person.
+pub(super) fn evidence_row(
+    connection: &Connection,
+    [event_id, patient_id, user_id]: &[String; 3],
+) -> Result<Option<String>, StoreError> {
+    connection
+        .prepare_cached("SELECT json FROM evidence WHERE event_id = ?1 AND patient_id = ?2 AND user_id = ?3")
+        .and_then(|mut statement| statement.query_row([event_id, patient_id, user_id], |row| row.get(0)).optional())
+        .map_err(StoreError::sql("read the evidence"))
 }
 
-impl Pen<'_> {
-    /// Appends an event to the ledger and takes it into its case, which is returned.
-    ///
-    /// # Errors
-    /// When the case is not there (or is, for the event that opens it), or the file cannot be written.
-    pub fn append(&mut self, at: Timestamp, by: &str, case_id: &str, event: Event) -> Result<&Case, StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let mismatch =
-            |detail: &str| StoreError::Row { what: WRITE, row: case_id.to_owned(), detail: detail.to_owned() };
-        let case = match (self.case(case_id)?, Case::open(case_id, at, &event)) {
-            (None, Some(case)) => case,
-            (Some(mut case), None) => {
-                case.apply(at, by, &event);
-                case
-            }
-            (None, None) => return Err(mismatch("there is no such case")),
-            (Some(_), Some(_)) => return Err(mismatch("the case is open already")),
-        };
-        let entry = Entry {
-            sequence: self.head.as_ref().map_or(1, |head| head.sequence + 1),
-            at,
-            by: by.to_owned(),
-            case_id: case_id.to_owned(),
-            event,
-            previous: self.head.as_ref().map_or_else(|| GENESIS.to_owned(), |head| head.hash.clone()),
-        };
-        let kept = entry.keep().map_err(|error| mismatch(&error.to_string()))?;
-        self.transaction
-            .prepare_cached("INSERT INTO ledger (sequence, body, hash) VALUES (?1, ?2, ?3)")
-            .and_then(|mut put| put.execute(params![kept.sequence as i64, kept.body, kept.hash]))
-            .map_err(&wrap)?;
-        self.head = Some(Checkpoint { sequence: kept.sequence, hash: kept.hash });
-        self.touched.insert(case_id.to_owned(), case);
-        Ok(&self.touched[case_id])
-    }
-
-    /// One case, with what this transaction has done to it.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn case(&self, case_id: &str) -> Result<Option<Case>, StoreError> {
-        match self.touched.get(case_id) {
-            Some(case) => Ok(Some(case.clone())),
-            None => case(&self.transaction, case_id),
-        }
-    }
-
-    /// The cases that share a unit's person and patient, or the incident, with a handoff.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn cases_of(&self, handoff: &Handoff) -> Result<Vec<Case>, StoreError> {
-        let mut ids = self.ids("SELECT case_id FROM case_incidents WHERE incident_id = ?1", &[&handoff.incident_id])?;
-        for unit in &handoff.units {
-            let by_unit = "SELECT DISTINCT case_id FROM case_units WHERE user_id = ?1 AND patient_id = ?2";
-            ids.extend(self.ids(by_unit, &[&unit.user_id, &unit.patient_id])?);
-        }
-        self.with_touched(ids, |case| {
-            case.incidents.contains_key(&handoff.incident_id)
-                || handoff.units.iter().any(|unit| {
-                    let mut keys = case.units.iter().map(|known| &known.key);
-                    keys.any(|key| key.user_id == unit.user_id && key.patient_id == unit.patient_id)
-                })
-        })
-    }
-
-    /// The cases about one of the patients of `case`, without itself.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn cases_beside(&self, case: &Case) -> Result<Vec<Case>, StoreError> {
-        let mut ids = Vec::new();
-        for patient in case.patients() {
-            ids.extend(self.ids("SELECT DISTINCT case_id FROM case_units WHERE patient_id = ?1", &[patient])?);
-        }
-        let patients = case.patients();
-        let mut cases =
-            self.with_touched(ids, |other| other.patients().iter().any(|patient| patients.contains(patient)))?;
-        cases.retain(|other| other.case_id != case.case_id);
-        Ok(cases)
-    }
-
-    fn ids(&self, sql: &str, values: &[&str]) -> Result<Vec<String>, StoreError> {
-        let wrap = StoreError::sql(READ);
-        let mut statement = self.transaction.prepare_cached(sql).map_err(&wrap)?;
-        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0)).map_err(&wrap)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(&wrap)
-    }
-
-    fn with_touched(&self, mut ids: Vec<String>, is_one: impl Fn(&Case) -> bool) -> Result<Vec<Case>, StoreError> {
-        ids.extend(self.touched.values().filter(|case| is_one(case)).map(|case| case.case_id.clone()));
-        ids.sort_unstable();
-        ids.dedup();
-        ids.iter().filter_map(|id| self.case(id).transpose()).collect()
-    }
-
-    /// The workforce takes the place of the one that was known.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn put_staff(&mut self, members: &[Member]) -> Result<(), StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        self.transaction.execute("DELETE FROM staff", []).map_err(wrap)?;
-        self.add_staff(members)
-    }
-
-    /// Members of the workforce join those that are known, or take the place of an older row of theirs.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn add_staff(&mut self, members: &[Member]) -> Result<(), StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let mut put = self
-            .transaction
-            .prepare_cached("INSERT OR REPLACE INTO staff (user_id, name, manager_id) VALUES (?1, ?2, ?3)")
-            .map_err(&wrap)?;
-        for member in members {
-            put.execute(params![member.user_id, member.name, member.manager_id]).map_err(&wrap)?;
-        }
-        Ok(())
-    }
-
-    /// Adds evidence rows; those that are there are left as they are. Returns how many were new.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn put_evidence(&mut self, rows: &[EvidenceRow]) -> Result<usize, StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let mut put = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO evidence (event_id, user_id, patient_id, occurred_at, json) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (event_id, patient_id, user_id) DO NOTHING",
-            )
-            .map_err(&wrap)?;
-        let mut added = 0;
-        for row in rows {
-            added += put
-                .execute(params![row.event_id, row.user_id, row.patient_id, row.occurred_at.0, row.json])
-                .map_err(&wrap)?;
-        }
-        Ok(added)
-    }
-
-    /// The handoffs of the daemon that no case was made of yet, in order of emission.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn waiting_handoffs(&self, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
-        let wrap = StoreError::sql(READ);
-        let mut statement = self
-            .transaction
-            .prepare_cached(
-                "SELECT handoff_id, json FROM handoffs WHERE taken = 0 ORDER BY emitted_at, incident_id, sequence
-                 LIMIT ?1",
-            )
-            .map_err(&wrap)?;
-        let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&wrap)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(&wrap)
-    }
-
-    /// These handoffs need not be looked at again.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn mark_taken(&mut self, handoff_ids: &[String]) -> Result<(), StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let mut mark =
-            self.transaction.prepare_cached("UPDATE handoffs SET taken = 1 WHERE handoff_id = ?1").map_err(&wrap)?;
-        for id in handoff_ids {
-            mark.execute([id]).map_err(&wrap)?;
-        }
-        Ok(())
-    }
-
-    /// Puts a bulletin into the outbox of each of `sinks`; one that is there is left as it is.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn put_bulletin(&mut self, bulletin: &BulletinRecord, sinks: &[String]) -> Result<(), StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let BulletinRecord { bulletin_id, subject, severity, emitted_at, json } = bulletin;
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO bulletins (bulletin_id, severity, emitted_at, json) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (bulletin_id) DO NOTHING",
-            )
-            .and_then(|mut put| put.execute(params![bulletin_id, severity.name(), emitted_at.0, json]))
-            .map_err(&wrap)?;
-        let mut put = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO outbox (sink, message_id, bulletin_id, incident_id) VALUES (?1, ?2, ?2, ?3)
-                 ON CONFLICT (sink, message_id) DO NOTHING",
-            )
-            .map_err(&wrap)?;
-        for sink in sinks {
-            put.execute(params![sink, bulletin_id, subject]).map_err(&wrap)?;
-        }
-        Ok(())
-    }
-
-    /// Keeps what could not be used, with the reason.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn put_refused(&mut self, records: &[QuarantineRecord]) -> Result<usize, StoreError> {
-        write_quarantine(&self.transaction, records).map_err(StoreError::sql(WRITE))
-    }
-
-    fn finish(self) -> Result<(), StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        for case in self.touched.values() {
-            put_case(&self.transaction, case)?;
-        }
-        self.transaction.commit().map_err(wrap)
-    }
-}
-
-fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), StoreError> {
-    let wrap = StoreError::sql(WRITE);
-    let json = serde_json::to_string(case).map_err(|error| StoreError::Row {
-        what: WRITE,
-        row: case.case_id.clone(),
-        detail: error.to_string(),
-    })?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO cases (case_id, opened_at, json) VALUES (?1, ?2, ?3)
-             ON CONFLICT (case_id) DO UPDATE SET json = excluded.json",
-        )
-        .and_then(|mut put| put.execute(params![case.case_id, case.opened_at.0, json]))
-        .map_err(&wrap)?;
-    let mut put = transaction
-        .prepare_cached(
-            "INSERT INTO case_units (user_id, patient_id, first_event_id, case_id) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
-        )
-        .map_err(&wrap)?;
-    for unit in &case.units {
-        let key = &unit.key;
-        put.execute(params![key.user_id, key.patient_id, key.first_event_id, case.case_id]).map_err(&wrap)?;
-    }
-    let mut put = transaction
-        .prepare_cached("INSERT INTO case_incidents (incident_id, case_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-        .map_err(&wrap)?;
-    for incident in case.incidents.keys() {
-        put.execute(params![incident, case.case_id]).map_err(&wrap)?;
-    }
-    Ok(())
-}
-
-fn head(connection: &Connection) -> Result<Option<Checkpoint>, StoreError> {
+pub(super) fn head(connection: &Connection) -> Result<Option<Checkpoint>, StoreError> {
     let found = connection.prepare_cached("SELECT sequence, hash FROM ledger ORDER BY sequence DESC LIMIT 1").and_then(
         |mut statement| {
             statement
@@ -467,12 +206,12 @@ fn head(connection: &Connection) -> Result<Option<Checkpoint>, StoreError> {
     found.map_err(StoreError::sql("read the ledger"))
 }
 
-fn case(connection: &Connection, case_id: &str) -> Result<Option<Case>, StoreError> {
+pub(super) fn case(connection: &Connection, case_id: &str) -> Result<Option<Case>, StoreError> {
     let mut found = cases(connection, "SELECT case_id, json FROM cases WHERE case_id = ?1", &[case_id])?;
     Ok(found.pop())
 }
 
-fn cases(connection: &Connection, sql: &str, values: &[&str]) -> Result<Vec<Case>, StoreError> {
+pub(super) fn cases(connection: &Connection, sql: &str, values: &[&str]) -> Result<Vec<Case>, StoreError> {
     let wrap = StoreError::sql(READ);
     let mut statement = connection.prepare_cached(sql).map_err(&wrap)?;
     let rows = statement

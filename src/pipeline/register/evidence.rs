@@ -14,7 +14,7 @@ use crate::model::reject::Reject;
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
 use crate::source::file::{BlockReader, Piece, Sizes, paths};
-use crate::store::EvidenceRow;
+use crate::store::{EvidenceRow, Pen, StoreError};
 
 /// First and last instants of the units of each person and chart.
 type Wanted = HashMap<(String, String), Vec<(Timestamp, Timestamp)>>;
@@ -50,9 +50,12 @@ impl DecodeSink for Rows {
     fn reject(&mut self, _: Reject) {}
 }
 
-/// The rows of a case's units among `rows`, with their digest for the ledger.
-#[must_use]
-pub fn of_case(case: &Case, rows: &[EvidenceRow]) -> Evidence {
+/// The rows of a case's units among `rows`, with the digest of what is kept of them. A row that was there before is kept as
+/// it was, whatever another format of the log says.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn of_case(case: &Case, rows: &[EvidenceRow], pen: &Pen<'_>) -> Result<Evidence, StoreError> {
     let is_of = |row: &&EvidenceRow| {
         case.units.iter().any(|unit| {
             unit.key.user_id == row.user_id
@@ -60,9 +63,10 @@ pub fn of_case(case: &Case, rows: &[EvidenceRow]) -> Evidence {
                 && (unit.occurred_first..=unit.occurred_last).contains(&row.occurred_at)
         })
     };
-    let rows: Vec<&EvidenceRow> = rows.iter().filter(is_of).collect();
-    let keys = rows.iter().map(|row| [row.event_id.clone(), row.patient_id.clone(), row.user_id.clone()]).collect();
-    Evidence { rows: keys, digest: digest(rows.iter().map(|row| row.json.as_str())) }
+    let key = |row: &EvidenceRow| [row.event_id.clone(), row.patient_id.clone(), row.user_id.clone()];
+    let keys: Vec<[String; 3]> = rows.iter().filter(is_of).map(key).collect();
+    let kept: Vec<Option<String>> = keys.iter().map(|key| pen.evidence_row(key)).collect::<Result<_, _>>()?;
+    Ok(Evidence { rows: keys, digest: digest(kept.iter().flatten().map(String::as_str)) })
 }
 
 /// SHA-256 over rows, a line each.

@@ -67,7 +67,7 @@ impl Office {
         Ok(self.register.write(|pen| {
             let added = pen.put_evidence(&rows)?;
             for case in &cases {
-                let of = evidence::of_case(case, &rows);
+                let of = evidence::of_case(case, &rows, pen)?;
                 if !of.rows.is_empty() && !case.evidence.contains(&of) {
                     let event = Event::EvidenceKept { evidence: of };
                     pen.append(opening.bringing.at, opening.bringing.by, &case.case_id, event)?;
