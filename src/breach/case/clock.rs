@@ -114,10 +114,6 @@ impl CaseClocks {
     /// Takes what a handoff brings where that is earlier than what is known.
     pub(super) fn take(&mut self, handoff: &Handoff, at: Timestamp) {
         let stated = !handoff.source_available_assumed;
-        let available = self.get(ClockField::SourceAvailableAt);
-        if available.is_none_or(|known| handoff.source_available_at < known) {
-            self.source_available_assumed = !stated;
-        }
         let told = [
             (ClockField::RecordedAt, handoff.recorded_at),
             (ClockField::SourceAvailableAt, Some(handoff.source_available_at)),
@@ -134,6 +130,9 @@ impl CaseClocks {
             if self.get(field).is_none_or(|known| value < known) {
                 let version = Version { value, set_at: at, by: handoff.handoff_id.clone(), reason: None, second: None };
                 self.versions.entry(field).or_default().push(version);
+                if field == ClockField::SourceAvailableAt {
+                    self.source_available_assumed = !stated;
+                }
             }
         }
         self.diligence_question |= handoff.diligence_question;
@@ -145,6 +144,19 @@ impl CaseClocks {
         let mut moved = self.clone();
         moved.take(handoff, Timestamp::MIN);
         moved != *self
+    }
+
+    /// The earliest clock of a person or an associate that is not before `first`, for California and for HIPAA.
+    #[must_use]
+    pub fn persons_since(&self, first: Timestamp, imputed: Imputed) -> (Option<Timestamp>, Option<Timestamp>) {
+        let clocks = self.counted(imputed);
+        let earliest = |all: [Option<Timestamp>; 4]| all.into_iter().flatten().filter(|at| *at >= first).min();
+        let associate = clocks.ba_known_at;
+        let federal = associate.filter(|_| imputed.associate_is_agent);
+        (
+            earliest([clocks.known_at, clocks.belief_at, associate, clocks.diligence_at]),
+            earliest([clocks.known_at, clocks.belief_at, federal, clocks.diligence_at]),
+        )
     }
 
     fn counted(&self, imputed: Imputed) -> Clocks {

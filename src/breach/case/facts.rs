@@ -201,8 +201,11 @@ impl Facts {
         self.stated.insert(fact, stated);
     }
 
-    pub(super) fn unset(&mut self, fact: Fact) {
-        self.stated.remove(&fact);
+    /// Forgets a fact that was not stated after an instant.
+    pub(super) fn unset_before(&mut self, fact: Fact, at: Timestamp) {
+        if self.stated.get(&fact).is_some_and(|stated| stated.at <= at) {
+            self.stated.remove(&fact);
+        }
     }
 
     /// Whether a yes-or-no fact was stated as yes.

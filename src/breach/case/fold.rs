@@ -48,14 +48,14 @@ impl Case {
             Event::HandedOver { handoff, units } => self.take(handoff, units, at),
             Event::Assigned { after, .. } => self.assignee = Some(after.clone()),
             Event::Noted { text } => self.notes.push(Note { at, by: by.to_owned(), text: text.clone() }),
-            Event::Changed { change } => self.change(change, at, by, None),
+            Event::Changed { change } => self.change(change, at, by, None, at),
             Event::Proposed { number, change } => {
                 self.proposals_made = self.proposals_made.max(*number);
                 self.proposals.push(Proposal { number: *number, change: change.clone(), by: by.to_owned(), at });
             }
             Event::Confirmed { number } => {
                 if let Some(proposal) = self.withdraw(*number) {
-                    self.change(&proposal.change, at, &proposal.by, Some(by));
+                    self.change(&proposal.change, at, &proposal.by, Some(by), proposal.at);
                 }
             }
             Event::Rejected { number, .. } => drop(self.withdraw(*number)),
@@ -85,7 +85,8 @@ impl Case {
         Some(self.proposals.remove(place))
     }
 
-    fn change(&mut self, change: &Change, at: Timestamp, by: &str, second: Option<&str>) {
+    /// Makes a change that was asked for at `asked`.
+    fn change(&mut self, change: &Change, at: Timestamp, by: &str, second: Option<&str>, asked: Timestamp) {
         let (by, second) = (by.to_owned(), second.map(str::to_owned));
         match change {
             Change::Clock { field, after, reason, .. } => {
@@ -94,7 +95,7 @@ impl Case {
                 if *field == ClockField::KnownAt {
                     // Who knew, and whether that counts, was said of the earlier value.
                     for fact in [Fact::KnownBy, Fact::KnownByRole, Fact::KnowerIsActor] {
-                        self.facts.unset(fact);
+                        self.facts.unset_before(fact, asked);
                     }
                 }
             }
@@ -118,14 +119,16 @@ impl Case {
         }
         for unit in &handoff.units {
             if units.iter().any(|key| is_of(key, unit)) {
-                self.take_unit(unit, at);
+                self.take_unit(unit, handoff.flagged_at, at);
             }
         }
     }
 
-    fn take_unit(&mut self, unit: &Unit, at: Timestamp) {
+    /// Takes a unit in that an incident flagged at `flagged` told at `at`. A flag from before an access is none of it.
+    fn take_unit(&mut self, unit: &Unit, flagged: Timestamp, at: Timestamp) {
+        let flag_of = |access: Timestamp| if flagged >= access { flagged } else { at.max(access) };
         let Some(known) = self.units.iter_mut().find(|known| known.is_same(unit)) else {
-            self.units.push(CaseUnit::new(unit, at));
+            self.units.push(CaseUnit::new(unit, flag_of(unit.occurred_first), at));
             return;
         };
         let before = known.clone();
@@ -143,6 +146,7 @@ impl Case {
         }
         if *known != before {
             known.grown_at = at;
+            known.growth_flagged_at = Some(flag_of(unit.occurred_last));
         }
     }
 }
@@ -152,7 +156,7 @@ fn is_of(key: &UnitKey, unit: &Unit) -> bool {
 }
 
 impl CaseUnit {
-    fn new(unit: &Unit, at: Timestamp) -> Self {
+    fn new(unit: &Unit, flagged_at: Timestamp, at: Timestamp) -> Self {
         Self {
             key: UnitKey {
                 user_id: unit.user_id.clone(),
@@ -168,6 +172,8 @@ impl CaseUnit {
             unit_kind: unit.unit_kind,
             added_at: at,
             grown_at: at,
+            flagged_at,
+            growth_flagged_at: None,
         }
     }
 

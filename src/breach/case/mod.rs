@@ -59,6 +59,10 @@ pub struct CaseUnit {
     pub added_at: Timestamp,
     /// When it last became more; what was cleared before covers less than there is.
     pub grown_at: Timestamp,
+    /// When the pipeline flagged it, never before its first access.
+    pub flagged_at: Timestamp,
+    /// When its last growth was flagged, never before its last access; `None` while it has not grown.
+    pub growth_flagged_at: Option<Timestamp>,
 }
 
 /// An incident that fed the case, as its newest handoff told it.

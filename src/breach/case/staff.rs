@@ -24,8 +24,7 @@ pub struct Staff {
 type Words = BTreeSet<String>;
 
 /// Words that are no part of a name.
-const TITLES: [&str; 14] =
-    ["dr", "mr", "mrs", "ms", "miss", "prof", "professor", "md", "do", "rn", "lvn", "np", "pa", "phd"];
+const TITLES: [&str; 12] = ["dr", "mr", "mrs", "ms", "miss", "prof", "professor", "md", "rn", "lvn", "np", "phd"];
 
 /// Who a name turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +51,12 @@ fn fold(text: &str) -> String {
 }
 
 fn words(name: &str) -> Words {
-    let name = name.to_lowercase();
+    let name = name.to_lowercase().replace('\u{2019}', "'");
     let words = name.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '-').filter(|word| !word.is_empty());
-    words.filter(|word| !TITLES.contains(word)).map(str::to_owned).collect()
+    let words: Vec<&str> = words.collect();
+    let plain: Words = words.iter().filter(|word| !TITLES.contains(word)).map(|&word| word.to_owned()).collect();
+    // What is left must be able to be a name.
+    if plain.len() > 1 { plain } else { words.into_iter().map(str::to_owned).collect() }
 }
 
 /// Whether two names are the same person as far as spelling goes: the words of one are among those of the other.

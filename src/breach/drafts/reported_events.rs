@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-
 use super::csv_text;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::outlook::{Outlook, reportable, standing};
@@ -41,7 +39,7 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
     let mut events: BTreeMap<String, Event<'_>> = BTreeMap::new();
     for (case, outlook) in cases.iter().filter(|(case, outlook)| outlook.exposure.is_some() && !case.is_rehearsal) {
         let mut reports: BTreeMap<String, Vec<UnitKey>> = BTreeMap::new();
-        let mut open = reportable(case, Recipient::Cdph);
+        let mut open = reportable(case, Recipient::Cdph, outlook.licensed);
         for notice in case.notices.iter().filter(|notice| notice.to == Recipient::Cdph) {
             let covered: Vec<UnitKey> = notice.units.iter().filter(|key| open.contains(key)).cloned().collect();
             open.retain(|key| !covered.contains(key));
@@ -54,8 +52,8 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
             let event = events.entry(report_id).or_default();
             event.cases.push(&case.case_id);
             for key in &units {
-                event.report_late = event.report_late.max(late(case, key, Recipient::Cdph, outlook.today));
-                event.notice_late = event.notice_late.max(late(case, key, Recipient::Patient, outlook.today));
+                event.report_late = event.report_late.max(late(case, key, Recipient::Cdph, outlook));
+                event.notice_late = event.notice_late.max(late(case, key, Recipient::Patient, outlook));
             }
             event.units.extend(units);
         }
@@ -64,12 +62,12 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
 }
 
 /// How late the first report or notice about a unit was, or is today.
-fn late(case: &Case, key: &UnitKey, to: Recipient, today: Date) -> u64 {
+fn late(case: &Case, key: &UnitKey, to: Recipient, outlook: &Outlook) -> u64 {
     let Some(unit) = case.units.iter().find(|unit| unit.key == *key) else { return 0 };
-    let deadlines = standing::deadlines(case, standing::first_known(case, unit), case.facility.california);
+    let deadlines = standing::deadlines(case, standing::known(case, unit), outlook.licensed);
     let deadline = if to == Recipient::Cdph { deadlines.cdph_deadline } else { deadlines.patient_deadline };
     let sent = case.notices.iter().filter(|notice| notice.to == to && notice.units.contains(key));
-    let sent = sent.map(|notice| notice.sent_on).min().unwrap_or(today);
+    let sent = sent.map(|notice| notice.sent_on).min().unwrap_or(outlook.today);
     deadline.map_or(0, |deadline| exposure::late_days(deadline, sent))
 }
 
@@ -116,7 +114,7 @@ mod tests {
         };
         assert_eq!(rows(&cases).len(), 2, "not reported: each for itself");
         for case in &mut cases {
-            let units = reportable(case, Recipient::Cdph);
+            let units = reportable(case, Recipient::Cdph, true);
             let notice = Notice {
                 report_id: "r1".to_owned(),
                 to: Recipient::Cdph,

@@ -51,7 +51,7 @@ impl Subject<'_> {
     /// The units that something sent to `to` is about.
     #[must_use]
     pub fn units(&self, to: Recipient) -> Vec<&CaseUnit> {
-        let keys = reportable(self.case, to);
+        let keys = reportable(self.case, to, self.outlook.licensed);
         self.case.units.iter().filter(|unit| keys.contains(&unit.key)).collect()
     }
 }

@@ -225,7 +225,9 @@ pub(super) fn set(desk: &mut Desk, args: &SetArgs) -> Result<()> {
     if let Some(number) = args.reject {
         return act(desk, &args.case, &args.by, |case, asked| change::reject(case, asked, number, reason));
     }
-    let fields: Vec<Field> = args.fields.iter().map(|text| field(text)).collect::<Result<_>>()?;
+    let mut fields: Vec<Field> = args.fields.iter().map(|text| field(text)).collect::<Result<_>>()?;
+    // What is said of a clock's value comes after the value.
+    fields.sort_by_key(|field| matches!(field, Field::Fact(..)));
     for field in fields {
         act(desk, &args.case, &args.by, |case, asked| match &field {
             Field::Clock(field, spoken) => change::set_clock(case, asked, *field, spoken.at(&case.zone()), reason),
@@ -308,7 +310,7 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
         return Ok(());
     }
     let Some(sent_on) = args.sent_on else { return Err(Usage("--sent-on is missing".to_owned()).into()) };
-    let now = clock::now();
+    let (now, licensed) = (clock::now(), desk.office.facility.california);
     let report_id = match args.report.as_deref().map(str::trim) {
         Some("") => bail!("--report is empty: give the report a name, or leave it out"),
         Some(name) => name.to_owned(),
@@ -322,7 +324,7 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
                 sent_on,
                 method: args.method.clone(),
                 proof: args.proof.clone(),
-                units: reportable(case, *to),
+                units: reportable(case, *to, licensed),
                 by: asked.signature(),
                 recorded_at: now,
             };

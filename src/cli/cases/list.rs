@@ -33,7 +33,7 @@ pub(super) struct ListArgs {
 
 pub(super) fn run(desk: &Desk, args: &ListArgs) -> Result<()> {
     let now = desk.moment(args.as_of);
-    let cases = desk.cases(now)?;
+    let cases = desk.cases(args.as_of)?;
     let all = cases.len();
     let mut shown: Vec<(Case, Outlook)> = cases
         .into_iter()

@@ -92,8 +92,11 @@ impl Desk {
     }
 
     /// The cases as they were at an instant of the past, or as they are.
-    fn cases(&self, at: Timestamp) -> Result<Vec<Case>> {
-        if at < clock::now() { self.office.cases_at(at) } else { Ok(self.office.register.cases()?) }
+    fn cases(&self, as_of: Option<Spoken>) -> Result<Vec<Case>> {
+        match as_of.map(|spoken| spoken.at(&self.zone)).filter(|at| *at < clock::now()) {
+            Some(at) => self.office.cases_at(at),
+            None => Ok(self.office.register.cases()?),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) struct ShowArgs {
 pub(super) fn run(desk: &mut Desk, args: &ShowArgs) -> Result<()> {
     let id = desk.office.find(&args.case)?;
     let now = desk.moment(args.as_of);
-    let past = desk.cases(now)?.into_iter().find(|case| case.case_id == id);
+    let past = desk.cases(args.as_of)?.into_iter().find(|case| case.case_id == id);
     let mut case = past.with_context(|| format!("the case {id} did not exist at that time"))?;
     if let Some(by) = &args.by {
         let who = Who { by, outsider: None, at: clock::now() };

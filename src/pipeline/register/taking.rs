@@ -101,9 +101,9 @@ fn take_all(
     bringing: Bringing<'_>,
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken { handoffs: handoffs.len(), ..Taken::default() };
-    let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for handoff in handoffs {
-        let newest = last.entry(&handoff.incident_id).or_default();
+        let newest = last.entry((&handoff.incident_id, &handoff.run_id)).or_default();
         *newest = handoff.sequence.max(*newest);
     }
     for handoff in handoffs {
@@ -121,7 +121,7 @@ fn take_all(
                 facility,
                 is_rehearsal: bringing.is_rehearsal,
                 at: bringing.at,
-                is_last: last.get(handoff.incident_id.as_str()) == Some(&handoff.sequence),
+                is_last: last.get(&(handoff.incident_id.as_str(), handoff.run_id.as_str())) == Some(&handoff.sequence),
             },
         );
         taken.known += usize::from(intake.is_known());

@@ -37,18 +37,29 @@ pub struct Duty {
     pub late_days: u64,
 }
 
-/// The duties of a regime for units that were known on one day.
+/// What came after a notice to somebody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Growth {
+    pub(super) to: Recipient,
+    /// The day on which it was flagged; what was sent before does not cover it.
+    pub(super) since: Date,
+}
+
+/// The duties of a regime for units that were known on one day; for growth, only the one that it asks for.
 pub(super) fn duties(
     case: &Case,
     regime: Regime,
     deadlines: &Deadlines,
     units: &[&CaseUnit],
+    growth: Option<Growth>,
     today: Date,
 ) -> Vec<Duty> {
     let mut duties = Vec::new();
+    let since = growth.map(|growth| growth.since);
     let mut add = |to, title, citation, deadline: Option<Date>| {
+        let deadline = deadline.filter(|_| growth.is_none_or(|growth| growth.to == to));
         if let Some(deadline) = deadline {
-            let done_on = done_on(case, to, units);
+            let done_on = done_on(case, to, units, since);
             let late_days = exposure::late_days(deadline, done_on.unwrap_or(today));
             duties.push(Duty { to, title, citation, deadline, units: units.len(), done_on, late_days });
         }
@@ -74,7 +85,7 @@ pub(super) fn duties(
         Regime::CivilCode => {
             let due = deadlines.discovered_date.map(|date| date.saturating_add(RESIDENT_DAYS.days()));
             add(Recipient::Residents, "notice to residents", "Civil Code 1798.82(a)", due);
-            let told = done_on(case, Recipient::Residents, units).filter(|_| may_be_many);
+            let told = done_on(case, Recipient::Residents, units, since).filter(|_| may_be_many);
             let general = told.map(|told| told.saturating_add(ATTORNEY_GENERAL_DAYS.days()));
             let title = counted("copy to the Attorney General", "AG, unless residents=N says few");
             add(Recipient::AttorneyGeneral, title, "Civil Code 1798.82(f)", general);
@@ -100,11 +111,11 @@ fn delayed_federal(case: &Case, deadlines: &Deadlines, ordinary: Date) -> Date {
     delayed.and_then(|delayed| delayed.le_delay_end_hipaa).map_or(ordinary, |end| ordinary.max(end))
 }
 
-/// When every one of the units was covered by something sent to `to`. What was sent before a unit grew does not cover it.
-fn done_on(case: &Case, to: Recipient, units: &[&CaseUnit]) -> Option<Date> {
+/// When every one of the units was covered by something sent to `to`, not before `since`.
+fn done_on(case: &Case, to: Recipient, units: &[&CaseUnit], since: Option<Date>) -> Option<Date> {
     let first = |unit: &CaseUnit| {
         let covers = |notice: &&Notice| {
-            notice.to == to && notice.units.contains(&unit.key) && notice.recorded_at >= unit.grown_at
+            notice.to == to && notice.units.contains(&unit.key) && since.is_none_or(|since| notice.sent_on >= since)
         };
         case.notices.iter().filter(covers).map(|notice| notice.sent_on).min()
     };

@@ -7,6 +7,7 @@ mod duty;
 pub mod standing;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -17,6 +18,7 @@ pub use self::duty::Duty;
 pub use self::standing::{affected, decision, imputed, is_excluded, known, reportable};
 use super::change::Outcome;
 use super::clock::ClockField;
+use super::event::Recipient;
 use super::facts::Fact;
 use super::{Case, CaseUnit};
 use crate::breach::clocks::{self, CALIFORNIA_OPERATIVE, Deadlines, Known};
@@ -130,6 +132,8 @@ pub struct Outlook {
     pub deadlines: Deadlines,
     pub regimes: Vec<RegimeOutlook>,
     pub is_closed: bool,
+    /// Licensed in California, as the configuration says now.
+    pub licensed: bool,
     /// What needs somebody's attention, most urgent first.
     pub attention: Vec<Attention>,
     pub alternative: Option<Alternative>,
@@ -170,6 +174,7 @@ pub fn outlook(case: &Case, now: Timestamp, house: House) -> Outlook {
         discovered_at,
         regimes,
         is_closed,
+        licensed: house.licensed,
         attention,
         alternative: alternative(case, &zone, today),
         exposure,
@@ -204,21 +209,54 @@ fn regime_outlook(case: &Case, regime: Regime, house: House, today: Date) -> Reg
     RegimeOutlook { regime, state, undecided, breaches, excluded, duties, note: note(case, regime, applies) }
 }
 
-/// The duties for the units that are not excluded; units that were known on other days have days of their own.
+/// The duties for the units that ask for something; units that were known on other days have days of their own, and so
+/// has what came after a notice.
 fn duties(case: &Case, regime: Regime, house: House, today: Date) -> Vec<Duty> {
     let zone = case.zone();
     let mut days: BTreeMap<(Date, Date), (Known, Vec<&CaseUnit>)> = BTreeMap::new();
-    for unit in case.units.iter().filter(|unit| !is_excluded(case, regime, unit)) {
+    let open: Vec<&CaseUnit> = case.units.iter().filter(|unit| standing::is_open(case, regime, unit)).collect();
+    for unit in &open {
         let known = known(case, unit);
         let day = (zone.date(known.detected_at), zone.date(known.discovered_at));
         days.entry(day).or_insert_with(|| (known, Vec::new())).1.push(unit);
     }
-    let each = days.into_values().flat_map(|(known, units)| {
-        duty::duties(case, regime, &standing::deadlines(case, known, house.licensed), &units, today)
-    });
-    let mut duties: Vec<Duty> = each.collect();
-    duties.sort_by_key(|duty| duty.deadline);
-    duties
+    let deadlines = |known: Known| standing::deadlines(case, known, house.licensed);
+    let mut found: Vec<Duty> = Vec::new();
+    for (known, units) in days.into_values() {
+        found.extend(duty::duties(case, regime, &deadlines(known), &units, None, today));
+    }
+    for (to, _) in Recipient::ALL {
+        let mut grown: BTreeMap<Date, (Timestamp, Vec<&CaseUnit>)> = BTreeMap::new();
+        for unit in &open {
+            if let Some(flagged) = standing::growth_after(case, unit, to) {
+                grown.entry(zone.date(flagged)).or_insert_with(|| (flagged, Vec::new())).1.push(unit);
+            }
+        }
+        for (day, (flagged, units)) in grown {
+            let growth = duty::Growth { to, since: day };
+            found.extend(duty::duties(case, regime, &deadlines(flagged.into()), &units, Some(growth), today));
+        }
+    }
+    merged(found)
+}
+
+/// Duties of one deadline to one recipient as one, earliest first.
+fn merged(found: Vec<Duty>) -> Vec<Duty> {
+    let mut duties: BTreeMap<(Date, Recipient), Duty> = BTreeMap::new();
+    for duty in found {
+        match duties.entry((duty.deadline, duty.to)) {
+            Entry::Vacant(place) => {
+                place.insert(duty);
+            }
+            Entry::Occupied(mut place) => {
+                let one = place.get_mut();
+                one.units += duty.units;
+                one.done_on = one.done_on.zip(duty.done_on).map(|(one, other)| one.max(other));
+                one.late_days = one.late_days.max(duty.late_days);
+            }
+        }
+    }
+    duties.into_values().collect()
 }
 
 fn is_worked_on(case: &Case) -> bool {
@@ -279,11 +317,15 @@ fn exposures(case: &Case, regimes: &[RegimeOutlook]) -> (Option<Exposure>, Optio
     if matches!(california.state, State::NotApplicable | State::Excluded | State::NotRunning) {
         return (None, None);
     }
-    let open = case.units.iter().filter(|unit| !is_excluded(case, Regime::California, unit));
+    let open = case.units.iter().filter(|unit| standing::is_open(case, Regime::California, unit));
     let occurrences = Occurrences::of_patients(open.map(|unit| unit.key.patient_id.as_str()));
-    let late = || california.duties.iter().map(|duty| duty.late_days);
-    let one = exposure::exposure(&occurrences, late().max().unwrap_or(0));
-    let both = exposure::exposure(&occurrences, late().sum());
+    let late = |to: Recipient| {
+        let of = california.duties.iter().filter(|duty| duty.to == to);
+        of.map(|duty| duty.late_days).max().unwrap_or(0)
+    };
+    let (report, notice) = (late(Recipient::Cdph), late(Recipient::Patient));
+    let one = exposure::exposure(&occurrences, report.max(notice));
+    let both = exposure::exposure(&occurrences, report + notice);
     (Some(one), Some(both))
 }
 

@@ -33,20 +33,30 @@ pub fn imputed(case: &Case) -> Imputed {
     Imputed { knower_is_actor: case.facts.is(Fact::KnowerIsActor), associate_is_agent: case.facts.is(Fact::BaIsAgent) }
 }
 
-/// When a unit was known. Knowledge from before an access cannot be knowledge of it: then it is when the unit came to
-/// the register.
-#[must_use]
-pub fn first_known(case: &Case, unit: &CaseUnit) -> Known {
-    let of = |at: Timestamp| if at < unit.occurred_first { unit.added_at.max(unit.occurred_first) } else { at };
-    let imputed = imputed(case);
-    Known { detected_at: of(case.clocks.detected(imputed).0), discovered_at: of(case.clocks.discovered_at(imputed)) }
-}
-
-/// The same, but what grew after it was reported is another instance, known when it grew (22 CCR 79901(p)).
+/// When a unit was known. Knowledge from before an access cannot be knowledge of it: then it is the first flag or
+/// person's knowledge after it.
 #[must_use]
 pub fn known(case: &Case, unit: &CaseUnit) -> Known {
-    let is_before = |notice: &Notice| notice.units.contains(&unit.key) && notice.recorded_at < unit.grown_at;
-    if case.notices.iter().any(is_before) { Known::from(unit.grown_at) } else { first_known(case, unit) }
+    let imputed = imputed(case);
+    let (person, federal) = case.clocks.persons_since(unit.occurred_first, imputed);
+    let of = |at: Timestamp, person: Option<Timestamp>| match at >= unit.occurred_first {
+        true => at,
+        false => person.map_or(unit.flagged_at, |person| person.min(unit.flagged_at)),
+    };
+    Known {
+        detected_at: of(case.clocks.detected(imputed).0, person),
+        discovered_at: of(case.clocks.discovered_at(imputed), federal),
+    }
+}
+
+/// When what came after a notice to `to` was flagged: another instance with days of its own (22 CCR 79901(p)). `None`
+/// where nothing did.
+#[must_use]
+pub fn growth_after(case: &Case, unit: &CaseUnit, to: Recipient) -> Option<Timestamp> {
+    let flagged = unit.growth_flagged_at?;
+    let day = case.zone().date(flagged);
+    let is_before = |notice: &Notice| notice.to == to && notice.units.contains(&unit.key) && notice.sent_on < day;
+    case.notices.iter().any(is_before).then_some(flagged)
 }
 
 /// The deadlines of what was known at `known`, for everybody affected in the case.
@@ -85,13 +95,23 @@ pub fn is_excluded(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
     decision(case, regime, unit).is_some_and(|found| found.outcome != Outcome::Breach)
 }
 
+/// Whether a unit asks for something under a regime: it is not excluded, and not somebody's own chart beside other units,
+/// which is a matter of house rules until somebody says otherwise.
+#[must_use]
+pub fn is_open(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
+    match decision(case, regime, unit) {
+        Some(found) => found.outcome == Outcome::Breach,
+        None => unit.unit_kind == UnitKind::Access || case.is_policy(),
+    }
+}
+
 /// The units that something sent to `to` is about: those that are not excluded under a regime that asks for it. Somebody's
 /// own chart is a matter of house rules until somebody says otherwise.
 #[must_use]
-pub fn reportable(case: &Case, to: Recipient) -> Vec<UnitKey> {
+pub fn reportable(case: &Case, to: Recipient, licensed: bool) -> Vec<UnitKey> {
     let regimes: &[Regime] = match to {
         Recipient::Cdph => &[Regime::California],
-        Recipient::Patient if case.facility.california => &[Regime::California, Regime::Hipaa],
+        Recipient::Patient if applies(case, Regime::California, licensed) => &[Regime::California, Regime::Hipaa],
         Recipient::Patient | Recipient::Hhs | Recipient::Media => &[Regime::Hipaa],
         Recipient::Residents | Recipient::AttorneyGeneral => &[Regime::CivilCode],
     };

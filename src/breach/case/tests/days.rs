@@ -33,7 +33,7 @@ fn a_breach_is_closed_when_everything_was_sent_and_late_days_are_counted() {
                 sent_on: day,
                 method: None,
                 proof: None,
-                units: reportable(case, to),
+                units: reportable(case, to, true),
                 by: asked.signature(),
                 recorded_at: asked.at,
             };
@@ -112,7 +112,7 @@ fn a_second_access_after_a_report_is_proposed_as_a_subsequent_occurrence() {
         sent_on: date(2026, 10, 1),
         method: None,
         proof: None,
-        units: reportable(&first, Recipient::Cdph),
+        units: reportable(&first, Recipient::Cdph, true),
         by: "Ada Berg".to_owned(),
         recorded_at: at(TUESDAY),
     };
@@ -153,7 +153,7 @@ fn residents_have_thirty_days_and_the_attorney_general_fifteen_more_above_500() 
         sent_on: date(2026, 9, 21),
         method: None,
         proof: None,
-        units: reportable(&case, Recipient::Residents),
+        units: reportable(&case, Recipient::Residents, true),
         by: "Ada Berg".to_owned(),
         recorded_at: at(TUESDAY),
     };
@@ -194,7 +194,14 @@ fn what_grows_after_it_was_reported_is_open_again_with_a_new_day() {
     taken(&mut cases, &handoff("i1", 2, vec![grown], FLAGGED), now);
     let outlook = seen(&cases[0], now);
     assert_eq!(outlook.regimes[0].state, State::Breach);
-    assert_eq!(outlook.next_duty().unwrap().deadline, date(2026, 12, 3));
+    let reports = outlook.regimes[0].duties.iter().filter(|duty| duty.to == Recipient::Cdph);
+    let reports: Vec<_> = reports.map(|duty| (duty.deadline, duty.done_on)).collect();
+    assert_eq!(reports, [(date(2026, 10, 12), Some(date(2026, 10, 8))), (date(2026, 12, 3), None)]);
+    let residents = outlook.regimes[2].duties.iter().map(|duty| duty.deadline).collect::<Vec<_>>();
+    assert_eq!(residents, [date(2026, 10, 19)], "a report to one moves nobody else's day");
+    let late = notice(&cases[0], Recipient::Cdph, date(2026, 10, 9), "2026-11-11T18:00:00Z");
+    cases[0].apply(at("2026-11-11T18:00:00Z"), "Ada Berg", &late);
+    assert_eq!(seen(&cases[0], now).regimes[0].state, State::Breach, "a letter from before does not cover it");
 }
 
 #[test]
@@ -254,4 +261,21 @@ fn a_statement_after_the_deadline_cures_nothing() {
         change::set_fact(case, asked, Fact::LeStated, "2026-12-20", Some("x"))
     });
     assert!(future.unwrap_err().contains("future"));
+}
+
+#[test]
+fn a_later_unit_counts_from_its_own_flag_and_own_charts_beside_others_do_not_run() {
+    let mut cases = vec![saturday_case()];
+    let mut own = unit("U1", "P3", FRIDAY.0, FRIDAY.1);
+    own.unit_kind = UnitKind::Policy;
+    let later = unit("U1", "P2", "2026-10-26T16:00:00Z", "2026-10-26T16:05:00Z");
+    let first = unit("U1", "P1", FRIDAY.0, FRIDAY.1);
+    taken(&mut cases, &handoff("i2", 1, vec![first, own, later], "2026-10-27T16:00:00Z"), "2026-11-22T16:00:00Z");
+    let outlook = seen(&cases[0], "2026-11-22T16:00:00Z");
+    let reports: Vec<_> = outlook.regimes[0].duties.iter().filter(|duty| duty.to == Recipient::Cdph).collect();
+    // Tuesday 27 October, over the 11th of November: not the day on which the register heard of it.
+    assert_eq!(
+        reports.iter().map(|duty| (duty.deadline, duty.units)).collect::<Vec<_>>(),
+        [(date(2026, 10, 12), 1), (date(2026, 11, 18), 1)]
+    );
 }

@@ -69,7 +69,7 @@ pub(super) fn notice(case: &Case, to: Recipient, sent_on: jiff::civil::Date, rec
         sent_on,
         method: None,
         proof: Some("receipt".to_owned()),
-        units: reportable(case, to),
+        units: reportable(case, to, true),
         by: "Ada Berg".to_owned(),
         recorded_at: at(recorded),
     };
