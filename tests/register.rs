@@ -336,16 +336,22 @@ fn deadlines_go_to_a_calendar_and_the_years_log_holds_breaches_only() {
 }
 
 #[test]
-fn reminders_are_given_once() {
+fn the_terminal_reminds_of_what_is_due_once() {
     let house = House::new();
     house.opened();
-    let later = "2027-03-01T00:00:00Z";
-    let due = house.done(&["remind", "--as-of", later]);
+    let due = house.done(&["remind", "--as-of", "2027-03-01T00:00:00Z"]);
     assert!(due.contains("overdue unreviewed: california: report to CDPH"), "{due}");
-    house.configure("[register]\nunopened_after = \"1m\"\nescalate_to = [\"privacy officer\", \"counsel\"]\n");
-    assert_eq!(house.done(&["remind"]), "", "no case is a minute old");
-    let verified = house.verify(&[]);
-    assert!(verified.status.success());
+    let (case, _) = one_person(&house.listed());
+    let told = |words: &[&str]| house.done(words).lines().filter(|line| case.starts_with(&line[..6])).count();
+    assert_eq!(told(&["remind"]), 0, "it was flagged a minute ago");
+    house.done(&["set", &case, "known_at=2026-06-20", "--by", "Ada Berg"]);
+    let first = told(&["remind"]);
+    assert!(first > 0);
+    assert_eq!(told(&["remind", "--by", "a timer"]), first, "who only looks takes none");
+    assert_eq!(told(&["remind", "--by", "a timer"]), 0);
+    assert_eq!(told(&["remind", "--again"]), first);
+    assert_eq!(house.cases(&["remind", "--by", " "]).status.code(), Some(2));
+    assert!(house.verify(&[]).status.success());
 }
 
 #[test]

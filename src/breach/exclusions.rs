@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::facts::Facts;
+use super::named::name_of;
 
 /// A body of law with a state of its own in each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ impl Regime {
     /// The name used in files and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(regime, _)| *regime == self).map_or("", |(_, name)| name)
+        name_of(&Self::ALL, &self)
     }
 
     /// As people call it.

@@ -15,3 +15,4 @@ pub mod factors;
 pub mod handoff;
 mod iso_date;
 pub mod ledger;
+pub mod named;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::breach::handoff::{Basis, Clocks, Handoff};
+use crate::breach::named::name_of;
 use crate::model::time::Timestamp;
 
 /// One clock field.
@@ -49,7 +50,7 @@ impl ClockField {
     /// The name used in files and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(field, _)| *field == self).map_or("", |(_, name)| name)
+        name_of(&Self::ALL, &self)
     }
 
     /// Whether a person may set it; the others are what the log and the program recorded.

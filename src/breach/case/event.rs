@@ -1,5 +1,7 @@
 //! What can happen to a case: the words of the ledger.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::change::{Change, ProposalNumber};
 use super::{FacilityFacts, UnitKey};
 use crate::breach::handoff::Handoff;
 use crate::breach::iso_date;
+use crate::breach::named::name_of;
 use crate::model::time::Timestamp;
 
 /// One event of a case. In the ledger it stands with who did it, when, and which case.
@@ -162,7 +165,7 @@ impl Recipient {
     /// The name used in files and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(recipient, _)| *recipient == self).map_or("", |(_, name)| name)
+        name_of(&Self::ALL, &self)
     }
 }
 
@@ -180,7 +183,7 @@ pub struct Notice {
     /// Where the proof of sending is kept; without one a notice is presumed not made (HSC 1280.15(d)).
     pub proof: Option<String>,
     /// The units that it covers.
-    pub units: Vec<UnitKey>,
+    pub units: BTreeSet<UnitKey>,
     pub by: String,
     pub recorded_at: Timestamp,
 }

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::breach::clocks::{LawEnforcementDelay, StatementKind};
+use crate::breach::named::name_of;
 use crate::model::time::Timestamp;
 
 /// One fact that a person may state.
@@ -97,7 +98,7 @@ impl Fact {
     /// The name used in files and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(fact, _)| *fact == self).map_or("", |(_, name)| name)
+        name_of(&Self::ALL, &self)
     }
 
     const fn form(self) -> Form {

@@ -1,9 +1,12 @@
 //! From events to the case.
 
-use super::change::{Change, Outcome, Proposal};
+use std::collections::BTreeSet;
+
+use super::change::{Change, Proposal};
 use super::clock::{CaseClocks, ClockField, Version};
 use super::event::Event;
 use super::facts::{Fact, Facts, Stated};
+use super::places::Places;
 use super::{Case, CaseIncident, CaseUnit, Link, Note, UnitKey};
 use crate::breach::handoff::Handoff;
 use crate::model::incident::{Unit, UnitKind};
@@ -105,7 +108,6 @@ impl Case {
             Change::Decision { decision } => {
                 let mut decision = decision.clone();
                 decision.second = second;
-                debug_assert!(decision.outcome == Outcome::Breach || decision.second.is_some());
                 self.decisions.push(decision);
             }
         }
@@ -117,20 +119,22 @@ impl Case {
         if newest.is_none_or(|known| known.run_id != handoff.run_id || known.sequence <= handoff.sequence) {
             self.incidents.insert(handoff.incident_id.clone(), incident(handoff));
         }
-        for unit in &handoff.units {
-            if units.iter().any(|key| is_of(key, unit)) {
-                self.take_unit(unit, handoff.flagged_at, at);
-            }
+        let keys: BTreeSet<&UnitKey> = units.iter().collect();
+        let mut places = Places::of(&self.units);
+        for unit in handoff.units.iter().filter(|unit| keys.contains(&UnitKey::of(unit))) {
+            self.take_unit(unit, &mut places, handoff.flagged_at, at);
         }
     }
 
     /// Takes a unit in that an incident flagged at `flagged` told at `at`. A flag from before an access is none of it.
-    fn take_unit(&mut self, unit: &Unit, flagged: Timestamp, at: Timestamp) {
+    fn take_unit(&mut self, unit: &Unit, places: &mut Places, flagged: Timestamp, at: Timestamp) {
         let flag_of = |access: Timestamp| if flagged >= access { flagged } else { at.max(access) };
-        let Some(known) = self.units.iter_mut().find(|known| known.is_same(unit)) else {
+        let Some(place) = places.find(&self.units, unit) else {
+            places.add(&unit.user_id, &unit.patient_id, self.units.len());
             self.units.push(CaseUnit::new(unit, flag_of(unit.occurred_first), at));
             return;
         };
+        let known = &mut self.units[place];
         let before = known.clone();
         known.occurred_first = known.occurred_first.min(unit.occurred_first);
         known.occurred_last = known.occurred_last.max(unit.occurred_last);
@@ -146,23 +150,17 @@ impl Case {
         }
         if *known != before {
             known.grown_at = at;
-            known.growth_flagged_at = Some(flag_of(unit.occurred_last));
+            known.growths.push(flag_of(unit.occurred_last));
+            known.growths.sort_unstable();
+            known.growths.dedup();
         }
     }
-}
-
-fn is_of(key: &UnitKey, unit: &Unit) -> bool {
-    key.user_id == unit.user_id && key.patient_id == unit.patient_id && key.first_event_id == unit.first_event_id
 }
 
 impl CaseUnit {
     fn new(unit: &Unit, flagged_at: Timestamp, at: Timestamp) -> Self {
         Self {
-            key: UnitKey {
-                user_id: unit.user_id.clone(),
-                patient_id: unit.patient_id.clone(),
-                first_event_id: unit.first_event_id.clone(),
-            },
+            key: UnitKey::of(unit),
             occurred_first: unit.occurred_first,
             occurred_last: unit.occurred_last,
             access_count: unit.access_count,
@@ -173,7 +171,7 @@ impl CaseUnit {
             added_at: at,
             grown_at: at,
             flagged_at,
-            growth_flagged_at: None,
+            growths: Vec::new(),
         }
     }
 

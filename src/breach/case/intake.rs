@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::change::Refusal;
 use super::event::Event;
+use super::places::Places;
 use super::{Case, CaseIncident, FacilityFacts, UnitKey};
 use crate::breach::handoff::{Handoff, RunKind};
 use crate::model::incident::{Status, Unit};
@@ -93,7 +94,9 @@ pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intak
     let Bringing { facility, is_rehearsal, at, is_last } = *bringing;
     let mut cases: Vec<&Case> = known.iter().filter(|case| case.is_rehearsal == is_rehearsal).collect();
     cases.sort_by(|a, b| (a.opened_at, &a.case_id).cmp(&(b.opened_at, &b.case_id)));
-    let owner = |unit: &Unit| cases.iter().position(|case| case.units.iter().any(|known| known.is_same(unit)));
+    let places: Vec<Places> = cases.iter().map(|case| Places::of(&case.units)).collect();
+    let has = |place: usize, unit: &Unit| places[place].find(&cases[place].units, unit).is_some();
+    let owner = |unit: &Unit| (0..cases.len()).find(|place| has(*place, unit));
     let owners: Vec<Option<usize>> = handoff.units.iter().map(owner).collect();
     let by_unit = owners.iter().flatten().min().copied();
     let by_id = || cases.iter().position(|case| case.incidents.contains_key(&handoff.incident_id));
@@ -104,14 +107,17 @@ pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intak
         let case_id = case_id(&handoff.units, is_rehearsal);
         let opened = Event::Opened { facility: facility.clone(), is_rehearsal };
         intake.events.push((case_id.clone(), opened));
-        intake.events.push((case_id.clone(), handed_over(handoff, handoff.units.iter().map(key).collect())));
+        intake.events.push((case_id.clone(), handed_over(handoff, handoff.units.iter().map(UnitKey::of).collect())));
         intake.opened = Some(case_id);
         return intake;
     };
-    intake.events.extend(overlaps(handoff, &cases, home));
+    let meets = |place: usize| place != home && handoff.units.iter().any(|unit| has(home, unit) && has(place, unit));
+    let joined = (0..cases.len()).filter(|place| meets(*place)).map(|place| cases[place]);
+    intake.events.extend(overlaps(cases[home], joined));
     for (place, case) in cases.iter().enumerate() {
         let is_its = |(_, owner): &(&Unit, &Option<usize>)| owner.unwrap_or(home) == place;
-        let units: Vec<UnitKey> = handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| key(unit)).collect();
+        let units: Vec<UnitKey> =
+            handoff.units.iter().zip(&owners).filter(is_its).map(|(unit, _)| UnitKey::of(unit)).collect();
         if units.is_empty() && place != home {
             continue;
         }
@@ -125,31 +131,17 @@ pub fn take(handoff: &Handoff, known: &[Case], bringing: &Bringing<'_>) -> Intak
 
 /// Under other weights one unit may span what were two, in two cases. The first one has it; that the same accesses may
 /// stand in the other is for a person to see.
-fn overlaps(handoff: &Handoff, cases: &[&Case], home: usize) -> Vec<(String, Event)> {
-    let home = cases[home];
-    let meets = |other: &&&Case| {
-        let has = |case: &Case, unit: &Unit| case.units.iter().any(|known| known.is_same(unit));
-        other.case_id != home.case_id && handoff.units.iter().any(|unit| has(home, unit) && has(other, unit))
-    };
-    let is_new = |other: &&&Case| !home.links.iter().any(|link| link.case_id == other.case_id);
-    let others = cases.iter().filter(meets).filter(is_new);
-    let propose = |other: &&Case| {
+fn overlaps<'c>(home: &Case, joined: impl Iterator<Item = &'c Case>) -> Vec<(String, Event)> {
+    let is_new = |other: &&Case| !home.links.iter().any(|link| link.case_id == other.case_id);
+    let propose = |other: &Case| {
         let why = "the same accesses may stand in both: a run with other weights joined their times".to_owned();
         (home.case_id.clone(), Event::LinkProposed { case_id: other.case_id.clone(), why })
     };
-    others.map(propose).collect()
+    joined.filter(is_new).map(propose).collect()
 }
 
 fn handed_over(handoff: &Handoff, units: Vec<UnitKey>) -> Event {
     Event::HandedOver { handoff: Box::new(handoff.clone()), units }
-}
-
-fn key(unit: &Unit) -> UnitKey {
-    UnitKey {
-        user_id: unit.user_id.clone(),
-        patient_id: unit.patient_id.clone(),
-        first_event_id: unit.first_event_id.clone(),
-    }
 }
 
 /// Whether an event would change more of a case than which run told it. Another run begins with incidents that are
@@ -179,7 +171,7 @@ fn forget_run(incident: &mut CaseIncident, before: &CaseIncident) {
 
 /// `c` and 26 lower-case base-32 characters of a hash of the earliest unit; the same in every register.
 fn case_id(units: &[Unit], is_rehearsal: bool) -> String {
-    let first = units.iter().map(|unit| (unit.occurred_first, key(unit))).min().map(|(_, key)| key);
+    let first = units.iter().map(|unit| (unit.occurred_first, UnitKey::of(unit))).min().map(|(_, key)| key);
     let text = first.map_or_else(String::new, |key| {
         format!("{}\n{}\n{}\n{is_rehearsal}", key.user_id, key.patient_id, key.first_event_id)
     });

@@ -14,6 +14,7 @@ mod fold;
 pub mod intake;
 pub mod links;
 pub mod outlook;
+mod places;
 pub mod staff;
 
 #[cfg(test)]
@@ -32,7 +33,7 @@ use self::facts::Facts;
 use super::calendar;
 use super::clocks::Regimes;
 use super::handoff::Facility;
-use crate::model::incident::{Contribution, IncidentKind, Severity, Status, UnitKind};
+use crate::model::incident::{Contribution, IncidentKind, Severity, Status, Unit, UnitKind};
 use crate::model::time::{Timestamp, Zone};
 
 /// A person, a chart and the first access: what one unit is known by, in every incident and every run.
@@ -41,6 +42,18 @@ pub struct UnitKey {
     pub user_id: String,
     pub patient_id: String,
     pub first_event_id: String,
+}
+
+impl UnitKey {
+    /// The key of a unit of an incident.
+    #[must_use]
+    pub fn of(unit: &Unit) -> Self {
+        Self {
+            user_id: unit.user_id.clone(),
+            patient_id: unit.patient_id.clone(),
+            first_event_id: unit.first_event_id.clone(),
+        }
+    }
 }
 
 /// One possible breach: each individual instance x one specific patient (22 CCR 79901(b)).
@@ -61,8 +74,8 @@ pub struct CaseUnit {
     pub grown_at: Timestamp,
     /// When the pipeline flagged it, never before its first access.
     pub flagged_at: Timestamp,
-    /// When its last growth was flagged, never before its last access; `None` while it has not grown.
-    pub growth_flagged_at: Option<Timestamp>,
+    /// When each growth was flagged, never before the last access that it brought; oldest first.
+    pub growths: Vec<Timestamp>,
 }
 
 /// An incident that fed the case, as its newest handoff told it.

@@ -1,12 +1,12 @@
 //! Exposure by reported event: all breaches in one report are one event, and the cap is one (22 CCR 79901(o); HSC
 //! 1280.15). A planning estimate, and never a reason to group one way or another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::csv_text;
 use crate::breach::case::event::Recipient;
 use crate::breach::case::outlook::{Outlook, reportable, standing};
-use crate::breach::case::{Case, UnitKey};
+use crate::breach::case::{Case, CaseUnit, UnitKey};
 use crate::breach::exposure::{self, Occurrences};
 use anyhow::Result;
 
@@ -38,10 +38,10 @@ struct Event<'c> {
 pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
     let mut events: BTreeMap<String, Event<'_>> = BTreeMap::new();
     for (case, outlook) in cases.iter().filter(|(case, outlook)| outlook.exposure.is_some() && !case.is_rehearsal) {
-        let mut reports: BTreeMap<String, Vec<UnitKey>> = BTreeMap::new();
+        let mut reports: BTreeMap<String, BTreeSet<UnitKey>> = BTreeMap::new();
         let mut open = reportable(case, Recipient::Cdph, outlook.licensed);
         for notice in case.notices.iter().filter(|notice| notice.to == Recipient::Cdph) {
-            let covered: Vec<UnitKey> = notice.units.iter().filter(|key| open.contains(key)).cloned().collect();
+            let covered: BTreeSet<UnitKey> = notice.units.intersection(&open).cloned().collect();
             open.retain(|key| !covered.contains(key));
             reports.entry(notice.report_id.clone()).or_default().extend(covered);
         }
@@ -51,9 +51,9 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
         for (report_id, units) in reports {
             let event = events.entry(report_id).or_default();
             event.cases.push(&case.case_id);
-            for key in &units {
-                event.report_late = event.report_late.max(late(case, key, Recipient::Cdph, outlook));
-                event.notice_late = event.notice_late.max(late(case, key, Recipient::Patient, outlook));
+            for unit in case.units.iter().filter(|unit| units.contains(&unit.key)) {
+                event.report_late = event.report_late.max(late(case, unit, Recipient::Cdph, outlook));
+                event.notice_late = event.notice_late.max(late(case, unit, Recipient::Patient, outlook));
             }
             event.units.extend(units);
         }
@@ -62,11 +62,10 @@ pub fn csv(cases: &[(&Case, Outlook)]) -> Result<String> {
 }
 
 /// How late the first report or notice about a unit was, or is today.
-fn late(case: &Case, key: &UnitKey, to: Recipient, outlook: &Outlook) -> u64 {
-    let Some(unit) = case.units.iter().find(|unit| unit.key == *key) else { return 0 };
+fn late(case: &Case, unit: &CaseUnit, to: Recipient, outlook: &Outlook) -> u64 {
     let deadlines = standing::deadlines(case, standing::known(case, unit), outlook.licensed);
     let deadline = if to == Recipient::Cdph { deadlines.cdph_deadline } else { deadlines.patient_deadline };
-    let sent = case.notices.iter().filter(|notice| notice.to == to && notice.units.contains(key));
+    let sent = case.notices.iter().filter(|notice| notice.to == to && notice.units.contains(&unit.key));
     let sent = sent.map(|notice| notice.sent_on).min().unwrap_or(outlook.today);
     deadline.map_or(0, |deadline| exposure::late_days(deadline, sent))
 }

@@ -18,6 +18,7 @@ use crate::breach::case::facts::Fact;
 use crate::breach::case::outlook::{affected, reportable};
 use crate::breach::clocks::HHS_LARGE;
 use crate::breach::exclusions::{Code, Regime};
+use crate::breach::named::by_name;
 use crate::cli::Usage;
 use crate::cli::deadlines::{Spoken, parse_date, parse_spoken};
 use crate::cli::style::Paint;
@@ -242,12 +243,12 @@ fn field(text: &str) -> Result<Field> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| usage(format!("\"{text}\": expected FIELD=VALUE, such as part2=no")))?;
     let name = name.trim();
-    if let Some((field, _)) = ClockField::ALL.iter().find(|(_, known)| *known == name) {
+    if let Some(field) = by_name(&ClockField::ALL, name) {
         let spoken = parse_spoken(value).map_err(|why| usage(format!("{name} \"{value}\": {why}")))?;
-        return Ok(Field::Clock(*field, spoken));
+        return Ok(Field::Clock(field, spoken));
     }
-    if let Some((fact, _)) = Fact::ALL.iter().find(|(_, known)| *known == name) {
-        return Ok(Field::Fact(*fact, fact.read(value).map_err(usage)?));
+    if let Some(fact) = by_name(&Fact::ALL, name) {
+        return Ok(Field::Fact(fact, fact.read(value).map_err(usage)?));
     }
     let known = ClockField::ALL.iter().map(|(_, name)| *name).chain(Fact::ALL.iter().map(|(_, name)| *name));
     let near = nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
@@ -278,11 +279,9 @@ pub(super) fn decide(desk: &mut Desk, args: &DecideArgs) -> Result<()> {
 }
 
 fn regime(name: &str) -> Result<Regime> {
-    let wanted = name.trim().to_lowercase().replace('-', "_");
-    let found = Regime::ALL.iter().find(|(_, known)| *known == wanted || (wanted == "ca" && *known == "california"));
-    found
-        .map(|(regime, _)| *regime)
-        .ok_or_else(|| Usage(format!("--regime \"{name}\": expected california, hipaa or civil_code")).into())
+    let found =
+        by_name(&Regime::ALL, name).or_else(|| name.trim().eq_ignore_ascii_case("ca").then_some(Regime::California));
+    found.ok_or_else(|| Usage(format!("--regime \"{name}\": expected california, hipaa or civil_code")).into())
 }
 
 fn code(regime: Regime, name: &str) -> Result<Code> {
@@ -295,8 +294,7 @@ fn code(regime: Regime, name: &str) -> Result<Code> {
 }
 
 pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
-    let to = Recipient::ALL.iter().find(|(_, name)| *name == args.to.trim().to_lowercase().replace('-', "_"));
-    let Some((to, _)) = to else {
+    let Some(to) = by_name(&Recipient::ALL, &args.to) else {
         let known: Vec<&str> = Recipient::ALL.iter().map(|(_, name)| *name).collect();
         return Err(Usage(format!("--to \"{}\": expected one of {}", args.to, known.join(", "))).into());
     };
@@ -304,7 +302,7 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
     if let Some(report_id) = &args.retract {
         for id in ids {
             act(desk, &id, &args.by, |case, asked| {
-                change::retract(case, asked, report_id, *to, args.reason.as_deref())
+                change::retract(case, asked, report_id, to, args.reason.as_deref())
             })?;
         }
         return Ok(());
@@ -320,11 +318,11 @@ pub(super) fn report(desk: &mut Desk, args: &ReportArgs) -> Result<()> {
         act(desk, &id, &args.by, |case, asked| {
             let notice = Notice {
                 report_id: report_id.clone(),
-                to: *to,
+                to,
                 sent_on,
                 method: args.method.clone(),
                 proof: args.proof.clone(),
-                units: reportable(case, *to, licensed),
+                units: reportable(case, to, licensed),
                 by: asked.signature(),
                 recorded_at: now,
             };

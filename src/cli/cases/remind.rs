@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Desk;
 use super::render::{short, waits};
-use crate::breach::case::intake::REGISTER;
+use crate::cli::Usage;
 use crate::cli::deadlines::{Spoken, parse_spoken};
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
@@ -36,6 +36,10 @@ pub(super) struct RemindArgs {
 }
 
 pub(super) fn run(desk: &mut Desk, args: &RemindArgs) -> Result<()> {
+    let by = args.by.as_deref().map(str::trim);
+    if by == Some("") {
+        return Err(Usage("--by is empty: name the person or the timer that takes the reminders".to_owned()).into());
+    }
     let now = desk.moment(args.as_of);
     let due: Vec<Due> = desk.office.due(now, args.again, Channel::Terminal)?;
     let mut out = io::stdout().lock();
@@ -59,8 +63,7 @@ pub(super) fn run(desk: &mut Desk, args: &RemindArgs) -> Result<()> {
             _ => writeln!(io::stderr(), "nothing new; {all} reminders still stand (--again)")?,
         }
     }
-    if let Some(by) = args.by.as_deref().map(str::trim) {
-        let by = if by.is_empty() { REGISTER } else { by };
+    if let Some(by) = by {
         desk.office.reminded(&due, by, clock::now(), Channel::Terminal, &[])?;
     }
     Ok(())

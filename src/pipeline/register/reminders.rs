@@ -91,7 +91,7 @@ impl Office {
     /// When the store cannot be read or written.
     pub fn tell_checkpoint(&mut self, at: Timestamp, sinks: &[String]) -> Result<Option<Checkpoint>> {
         let Some(head) = self.register.head()? else { return Ok(None) };
-        let id = format!("ledger:{}:{}", head.sequence, &head.hash[..16.min(head.hash.len())]);
+        let id = format!("ledger:{}:{}", head.sequence, head.hash.get(..16).unwrap_or(&head.hash));
         let text = format!("the newest of {} entries has this hash", head.sequence);
         let bulletin = Bulletin::Checkpoint { bulletin_id: &id, severity: Severity::Low, at, text, head: &head };
         let record = record(&bulletin, &id, "ledger", Severity::Low, at)?;

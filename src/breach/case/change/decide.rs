@@ -1,7 +1,7 @@
 //! Decisions under a regime, and the second person's word on whatever waits for one.
 
 use super::super::event::Event;
-use super::super::{Case, CaseUnit, UnitKey, outlook};
+use super::super::{Case, CaseUnit, outlook};
 use super::{
     Asked, Change, Decision, Outcome, Proposal, ProposalNumber, Refusal, Weight, given, made, refuse, written,
 };
@@ -47,12 +47,9 @@ pub fn decide(case: &Case, asked: &Asked<'_>, verdict: &Verdict<'_>) -> Result<E
     if let Some(waiting) = case.proposals.iter().find(|proposal| is_waiting(proposal)) {
         return refuse(format!("proposal {} says so already, and waits for a second person", waiting.number));
     }
-    let stands = |unit: &UnitKey| {
-        let unit = case.units.iter().find(|known| known.key == *unit);
-        unit.and_then(|unit| outlook::decision(case, decision.regime, unit))
-            .is_some_and(|found| found.outcome == outcome)
-    };
-    if decision.units.iter().all(stands) {
+    let stands =
+        |unit: &CaseUnit| outlook::decision(case, decision.regime, unit).is_some_and(|found| found.outcome == outcome);
+    if case.units.iter().filter(|unit| decision.units.contains(&unit.key)).all(stands) {
         return refuse(format!("that is decided already under {}", decision.regime.title()));
     }
     Ok(made(case, Change::Decision { decision }, clears))
@@ -118,9 +115,7 @@ pub fn confirm(case: &Case, asked: &Asked<'_>, number: ProposalNumber) -> Result
                 return refuse("the case has grown since this was proposed: look at it again and propose it again");
             }
             let is_newer = |other: &Decision| {
-                other.regime == decision.regime
-                    && other.at > decision.at
-                    && other.units.iter().any(|unit| decision.units.contains(unit))
+                other.regime == decision.regime && other.at > decision.at && !other.units.is_disjoint(&decision.units)
             };
             if case.decisions.iter().any(is_newer) {
                 return refuse(

@@ -8,6 +8,8 @@ mod decide;
 mod fields;
 mod sending;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::decide::{Verdict, confirm, decide, reject};
@@ -41,7 +43,7 @@ pub struct Decision {
     pub regime: Regime,
     #[serde(flatten)]
     pub outcome: Outcome,
-    pub units: Vec<UnitKey>,
+    pub units: BTreeSet<UnitKey>,
     /// Why, in the words of the person who decided.
     pub grounds: String,
     /// The four factors in writing (164.402(2); 79901(b)(1)(F)), where the code asks for them.

@@ -228,7 +228,7 @@ fn duties(case: &Case, regime: Regime, house: House, today: Date) -> Vec<Duty> {
     for (to, _) in Recipient::ALL {
         let mut grown: BTreeMap<Date, (Timestamp, Vec<&CaseUnit>)> = BTreeMap::new();
         for unit in &open {
-            if let Some(flagged) = standing::growth_after(case, unit, to) {
+            for flagged in standing::growths_after(case, unit, to) {
                 grown.entry(zone.date(flagged)).or_insert_with(|| (flagged, Vec::new())).1.push(unit);
             }
         }

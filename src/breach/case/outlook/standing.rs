@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
+
 use super::super::change::{Decision, Outcome};
 use super::super::clock::Imputed;
 use super::super::event::{Notice, Recipient};
@@ -49,14 +51,17 @@ pub fn known(case: &Case, unit: &CaseUnit) -> Known {
     }
 }
 
-/// When what came after a notice to `to` was flagged: another instance with days of its own (22 CCR 79901(p)). `None`
-/// where nothing did.
+/// When what came after each notice to `to` was flagged first: other instances with days of their own (22 CCR 79901(p)).
+/// Growth after growth moves no day: until something is sent, the first one counts.
 #[must_use]
-pub fn growth_after(case: &Case, unit: &CaseUnit, to: Recipient) -> Option<Timestamp> {
-    let flagged = unit.growth_flagged_at?;
-    let day = case.zone().date(flagged);
-    let is_before = |notice: &Notice| notice.to == to && notice.units.contains(&unit.key) && notice.sent_on < day;
-    case.notices.iter().any(is_before).then_some(flagged)
+pub fn growths_after(case: &Case, unit: &CaseUnit, to: Recipient) -> Vec<Timestamp> {
+    let zone = case.zone();
+    let covers = |notice: &&Notice| notice.to == to && notice.units.contains(&unit.key);
+    let sent: BTreeSet<Date> = case.notices.iter().filter(covers).map(|notice| notice.sent_on).collect();
+    let first_after = |day: Date| unit.growths.iter().copied().find(|growth| zone.date(*growth) > day);
+    let mut firsts: Vec<Timestamp> = sent.into_iter().filter_map(first_after).collect();
+    firsts.dedup();
+    firsts
 }
 
 /// The deadlines of what was known at `known`, for everybody affected in the case.
@@ -74,8 +79,8 @@ pub fn affected(case: &Case, regime: Regime) -> BTreeSet<&str> {
     open.map(|unit| unit.key.patient_id.as_str()).collect()
 }
 
-/// The decision that covers a unit under a regime. What was excluded before the unit grew does not cover it, nor does an
-/// exclusion that the words do not reach any more.
+/// The decision that covers a unit under a regime. What was excluded by one person alone or before the unit grew does not
+/// cover it, nor does an exclusion that the words do not reach any more.
 #[must_use]
 pub fn decision<'c>(case: &'c Case, regime: Regime, unit: &CaseUnit) -> Option<&'c Decision> {
     let mut decisions = case.decisions.iter().rev();
@@ -83,7 +88,9 @@ pub fn decision<'c>(case: &'c Case, regime: Regime, unit: &CaseUnit) -> Option<&
     let covers = match latest.outcome {
         Outcome::Breach => true,
         Outcome::Excluded { code } => {
-            unit.grown_at <= latest.at && exclusions::weigh(code, &case.ground()).reach != Reach::Impossible
+            latest.second.is_some()
+                && unit.grown_at <= latest.at
+                && exclusions::weigh(code, &case.ground()).reach != Reach::Impossible
         }
     };
     covers.then_some(latest)
@@ -108,7 +115,7 @@ pub fn is_open(case: &Case, regime: Regime, unit: &CaseUnit) -> bool {
 /// The units that something sent to `to` is about: those that are not excluded under a regime that asks for it. Somebody's
 /// own chart is a matter of house rules until somebody says otherwise.
 #[must_use]
-pub fn reportable(case: &Case, to: Recipient, licensed: bool) -> Vec<UnitKey> {
+pub fn reportable(case: &Case, to: Recipient, licensed: bool) -> BTreeSet<UnitKey> {
     let regimes: &[Regime] = match to {
         Recipient::Cdph => &[Regime::California],
         Recipient::Patient if applies(case, Regime::California, licensed) => &[Regime::California, Regime::Hipaa],

@@ -205,6 +205,35 @@ fn what_grows_after_it_was_reported_is_open_again_with_a_new_day() {
 }
 
 #[test]
+fn growth_after_growth_moves_no_day_until_something_is_sent() {
+    let mut cases = vec![saturday_case()];
+    let event = notice(&cases[0], Recipient::Cdph, date(2026, 10, 8), "2026-10-08T18:00:00Z");
+    let mut tell = |sequence, last: &str, now| {
+        let mut grown = unit("U1", "P1", FRIDAY.0, last);
+        grown.access_count = 10 * u64::from(sequence);
+        taken(&mut cases, &handoff("i1", sequence, vec![grown], FLAGGED), now);
+        cases[0].clone()
+    };
+    let reports = |mut case: Case, sent: &[&Event], now| -> Vec<_> {
+        for event in sent {
+            case.apply(at(now), "Ada Berg", event);
+        }
+        let outlook = seen(&case, now);
+        let duties = outlook.regimes[0].duties.iter().filter(|duty| duty.to == Recipient::Cdph);
+        duties.map(|duty| (duty.deadline, duty.done_on)).collect()
+    };
+    tell(2, "2026-11-10T16:00:00Z", "2026-11-10T18:00:00Z");
+    let twice = tell(3, "2026-12-15T16:00:00Z", "2026-12-15T18:00:00Z");
+    let first = (date(2026, 10, 12), Some(date(2026, 10, 8)));
+    let now = "2026-12-16T18:00:00Z";
+    assert_eq!(reports(twice.clone(), &[&event], now), [first, (date(2026, 12, 3), None)]);
+    // Sent between them, the later growth has days of its own: from 15 December over Christmas and New Year.
+    let between = notice(&twice, Recipient::Cdph, date(2026, 12, 1), now);
+    let second = (date(2026, 12, 3), Some(date(2026, 12, 1)));
+    assert_eq!(reports(twice, &[&event, &between], now), [first, second, (date(2027, 1, 7), None)]);
+}
+
+#[test]
 fn uncounted_residents_are_not_few() {
     let mut cases = Vec::new();
     let many: Vec<_> = (0..600).map(|n| unit("U1", &format!("P{n}"), FRIDAY.0, FRIDAY.1)).collect();
