@@ -86,19 +86,28 @@ pub(super) fn usual_from(day: Date) -> Date {
     day.saturating_sub(USUAL_DAYS.days())
 }
 
-/// The people on one chart: every crowd of three days.
+/// The people on one chart: every crowd of three days, from whichever access it starts.
 pub(super) fn chart(parts: &[Keyed<'_>], rules: &Rules) -> Vec<Gathered> {
-    let crowd_from = |(_, first): &Keyed<'_>| {
-        let from = first.accesses.first().copied()?;
-        let near: Vec<Keyed<'_>> =
-            parts.iter().copied().filter(|(_, part)| part.is_within(from, from.plus(CROWD))).collect();
+    let of = |(place, (_, part)): (usize, &Keyed<'_>)| part.accesses.iter().map(|at| (*at, place)).collect::<Vec<_>>();
+    let mut looks: Vec<(Timestamp, usize)> = parts.iter().enumerate().flat_map(of).collect();
+    looks.sort_unstable();
+    let mut found = Vec::new();
+    let mut end = 0;
+    for (start, (from, _)) in looks.iter().enumerate() {
+        let until = looks.partition_point(|(at, _)| *at <= from.plus(CROWD));
+        // What ends where the crowd before it ended is part of that one.
+        if std::mem::replace(&mut end, until) == until {
+            continue;
+        }
+        let places: BTreeSet<usize> = looks[start..until].iter().map(|(_, place)| *place).collect();
+        let near: Vec<Keyed<'_>> = places.into_iter().map(|place| parts[place]).collect();
         let users: BTreeSet<u32> = near.iter().map(|(_, part)| part.user).collect();
         let departments: BTreeSet<u32> =
             near.iter().map(|(_, part)| part.department).filter(|&department| department != NONE).collect();
         let visitors = Visitors { users: users.len() as u32, departments: departments.len() as u32 };
-        stands(&near, rules, &Gathering::Chart(visitors))
-    };
-    parts.iter().filter_map(crowd_from).collect()
+        found.extend(stands(&near, rules, &Gathering::Chart(visitors)));
+    }
+    found
 }
 
 /// Gatherings by stretches of time, in the order of time: what overlaps, or follows within a gap, is one.

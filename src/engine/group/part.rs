@@ -47,13 +47,13 @@ pub(in crate::engine) struct Part {
 }
 
 impl Part {
-    pub(in crate::engine) fn newest(&self) -> Timestamp {
-        self.accesses.last().copied().unwrap_or(Timestamp::MIN)
+    /// The person and the chart.
+    pub(in crate::engine) const fn pair(&self) -> (u32, u32) {
+        (self.user, self.patient)
     }
 
-    /// Whether something was opened within `[from, until]`.
-    pub(in crate::engine) fn is_within(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.accesses.iter().any(|at| from <= *at && *at <= until)
+    pub(in crate::engine) fn newest(&self) -> Timestamp {
+        self.accesses.last().copied().unwrap_or(Timestamp::MIN)
     }
 }
 
