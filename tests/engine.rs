@@ -10,7 +10,7 @@ use chartsentry::model::access::{AccessEvent, Action, Outcome};
 use chartsentry::model::context::{
     ContextRecord, ContextUpdate, Holder, Patient, Recorded, Relationship, RelationshipKind, WorkforceMember,
 };
-use chartsentry::model::incident::{Incident, IncidentChange, IncidentKind, Status};
+use chartsentry::model::incident::{Incident, IncidentChange, IncidentKind, Status, Unit};
 use chartsentry::model::time::{DAY, HOUR, Timestamp};
 use std::collections::BTreeMap;
 
@@ -211,12 +211,28 @@ fn batched(
         let (batch, tail) = rest.split_at((*size).min(rest.len()));
         feed(&mut engine, batch);
         let watermark = engine.newest().minus(lateness + 1);
-        handoffs.extend(engine.advance(watermark).handoffs);
+        let told = engine.advance(watermark).handoffs;
+        let standing = engine.incidents();
+        let stands = |change: &&IncidentChange| {
+            let is_it = |now: &&Incident| now.incident_id == change.incident.incident_id;
+            let now = standing.iter().find(is_it).filter(|now| now.status != Status::Withdrawn);
+            now.is_some_and(|now| now.accesses == change.incident.accesses)
+        };
+        let units = told.iter().filter(stands).flat_map(|change| &change.units);
+        assert!(units.into_iter().all(|unit| is_held(&engine, unit)), "the accesses behind a handoff are at hand");
+        handoffs.extend(told);
         rest = tail;
     }
     handoffs.extend(engine.finish(end()).handoffs);
     assert_eq!(engine.tally().late, 0);
     (engine.incidents(), handoffs)
+}
+
+/// Whether the engine holds every access behind a unit, in the order of time.
+fn is_held(engine: &Engine, unit: &Unit) -> bool {
+    let rows = engine.behind(unit);
+    let is_first = rows.first().is_some_and(|row| row.occurred_at == unit.occurred_first);
+    is_first && rows.len() as u64 >= unit.access_count && rows.is_sorted_by_key(|row| row.occurred_at)
 }
 
 /// The worlds above are no idle ones: incidents open, grow, settle and are withdrawn in them.

@@ -32,7 +32,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn order(&self) -> (Timestamp, &str) {
+    pub(super) fn order(&self) -> (Timestamp, &str) {
         (self.row.at, &self.event_id)
     }
 }

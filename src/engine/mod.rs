@@ -12,6 +12,7 @@
 //! ```
 
 mod access;
+mod behind;
 pub mod context;
 pub mod detectors;
 pub mod dictionary;

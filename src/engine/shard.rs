@@ -85,6 +85,12 @@ impl Shard {
         Self { clock: Timestamp::MIN, ..Self::default() }
     }
 
+    /// What is held of a person.
+    pub(super) fn episodes_of(&self, user: u32) -> impl Iterator<Item = &Episode> {
+        let places = self.by_user.get(&user).into_iter().flatten();
+        places.filter_map(|place| self.episodes.get(*place as usize)?.as_ref())
+    }
+
     /// Takes rows in; they wait for the watermark.
     pub(super) fn push(&mut self, rows: Rows) {
         self.inbox.push(rows);

@@ -14,6 +14,7 @@ use super::records::{
     Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, QuarantineRecord, StateRow,
     StateRows,
 };
+use super::register::put_evidence;
 
 /// The store, as the one thread that commits sees it.
 #[derive(Debug)]
@@ -123,6 +124,7 @@ fn write_all(connection: &mut Connection, commit: &Commit) -> rusqlite::Result<C
     write_state(&transaction, &commit.state)?;
     write_positions(&transaction, &commit.positions)?;
     write_incidents(&transaction, &commit.incidents)?;
+    put_evidence(&transaction, &commit.evidence)?;
     let receipt = CommitReceipt {
         handoffs: write_handoffs(&transaction, &commit.handoffs)?,
         outbox: write_outbox(&transaction, &commit.outbox)?,

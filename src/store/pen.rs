@@ -7,9 +7,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::commit::write_quarantine;
 use super::error::StoreError;
 use super::records::{BulletinRecord, QuarantineRecord};
-use super::register::{EvidenceRow, READ, WRITE, case, evidence_row, head};
+use super::register::{EvidenceRow, READ, WRITE, case, evidence, evidence_row, head, put_evidence};
 use crate::breach::case::Case;
 use crate::breach::case::event::Event;
+use crate::breach::case::event::EvidenceSource;
 use crate::breach::case::staff::Member;
 use crate::breach::handoff::Handoff;
 use crate::breach::ledger::{Checkpoint, Entry, GENESIS};
@@ -161,29 +162,23 @@ impl Pen<'_> {
     /// # Errors
     /// When the file cannot be written.
     pub fn put_evidence(&mut self, rows: &[EvidenceRow]) -> Result<usize, StoreError> {
-        let wrap = StoreError::sql(WRITE);
-        let mut put = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO evidence (event_id, user_id, patient_id, occurred_at, json) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (event_id, patient_id, user_id) DO NOTHING",
-            )
-            .map_err(&wrap)?;
-        let mut added = 0;
-        for row in rows {
-            added += put
-                .execute(params![row.event_id, row.user_id, row.patient_id, row.occurred_at.0, row.json])
-                .map_err(&wrap)?;
-        }
-        Ok(added)
+        put_evidence(&self.transaction, rows).map_err(StoreError::sql(WRITE))
     }
 
     /// The canonical JSON of one row of evidence, as it is kept.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn evidence_row(&self, key: &[String; 3]) -> Result<Option<String>, StoreError> {
-        evidence_row(&self.transaction, key)
+    pub fn evidence_row(&self, source: EvidenceSource, key: &[String; 3]) -> Result<Option<String>, StoreError> {
+        evidence_row(&self.transaction, source, key)
+    }
+
+    /// The evidence rows of a person and a chart, in order of time.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn evidence(&self, user_id: &str, patient_id: &str) -> Result<Vec<EvidenceRow>, StoreError> {
+        evidence(&self.transaction, user_id, patient_id)
     }
 
     /// The handoffs of the daemon that no case was made of yet, in order of emission.

@@ -1,5 +1,6 @@
 //! What the store keeps, in the words of its users.
 
+use super::register::EvidenceRow;
 use crate::model::incident::{Incident, Severity};
 use crate::model::time::Timestamp;
 
@@ -16,6 +17,8 @@ pub struct Commit {
     pub handoffs: Vec<HandoffRecord>,
     /// Which sinks shall get which handoff.
     pub outbox: Vec<OutboxItem>,
+    /// The accesses behind the units of the handoffs.
+    pub evidence: Vec<EvidenceRow>,
     /// Input records that could not be used.
     pub quarantine: Vec<QuarantineRecord>,
 }

@@ -4,13 +4,14 @@
 //! start. All of a change is one transaction. The register is used beside a running daemon: SQLite lets one process
 //! write at a time, and the others wait.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::pen::Pen;
 use super::place;
 use crate::breach::case::Case;
+use crate::breach::case::event::EvidenceSource;
 use crate::breach::case::staff::{Member, Staff};
 use crate::breach::ledger::{Checkpoint, Kept};
 use crate::model::time::Timestamp;
@@ -24,15 +25,24 @@ pub struct Register {
     connection: Connection,
 }
 
-/// A row of evidence: one access behind a unit, as the log told it.
+/// A row of evidence: one access behind a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceRow {
+    pub source: EvidenceSource,
     pub event_id: String,
     pub user_id: String,
     pub patient_id: String,
     pub occurred_at: Timestamp,
     /// The canonical event as JSON.
     pub json: String,
+}
+
+impl EvidenceRow {
+    /// Event, patient and person.
+    #[must_use]
+    pub fn key(&self) -> [String; 3] {
+        [self.event_id.clone(), self.patient_id.clone(), self.user_id.clone()]
+    }
 }
 
 /// What a short case id stands for.
@@ -154,44 +164,73 @@ impl Register {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn evidence_row(&self, key: &[String; 3]) -> Result<Option<String>, StoreError> {
-        evidence_row(&self.connection, key)
+    pub fn evidence_row(&self, source: EvidenceSource, key: &[String; 3]) -> Result<Option<String>, StoreError> {
+        evidence_row(&self.connection, source, key)
     }
 
-    /// The evidence rows of a person and a chart, in order of time.
+    /// The evidence rows of a person and a chart, in order of time; what the log tells comes before what the engine held.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn evidence(&self, user_id: &str, patient_id: &str) -> Result<Vec<EvidenceRow>, StoreError> {
-        let wrap = StoreError::sql("read the evidence");
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT event_id, occurred_at, json FROM evidence WHERE user_id = ?1 AND patient_id = ?2
-                 ORDER BY occurred_at, event_id",
-            )
-            .map_err(&wrap)?;
-        let rows = statement.query_map([user_id, patient_id], |row| {
-            Ok(EvidenceRow {
-                event_id: row.get(0)?,
-                user_id: user_id.to_owned(),
-                patient_id: patient_id.to_owned(),
-                occurred_at: Timestamp(row.get(1)?),
-                json: row.get(2)?,
-            })
-        });
-        rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
+        evidence(&self.connection, user_id, patient_id)
     }
+}
+
+/// The rows of a person and a chart.
+pub(super) fn evidence(
+    connection: &Connection,
+    user_id: &str,
+    patient_id: &str,
+) -> Result<Vec<EvidenceRow>, StoreError> {
+    let wrap = StoreError::sql("read the evidence");
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT event_id, occurred_at, json, source FROM evidence WHERE user_id = ?1 AND patient_id = ?2
+             ORDER BY occurred_at, event_id, source DESC",
+        )
+        .map_err(&wrap)?;
+    let rows = statement.query_map([user_id, patient_id], |row| {
+        let is_of_engine = row.get_ref(3)?.as_str()? == EvidenceSource::Engine.name();
+        Ok(EvidenceRow {
+            source: if is_of_engine { EvidenceSource::Engine } else { EvidenceSource::Log },
+            event_id: row.get(0)?,
+            user_id: user_id.to_owned(),
+            patient_id: patient_id.to_owned(),
+            occurred_at: Timestamp(row.get(1)?),
+            json: row.get(2)?,
+        })
+    });
+    rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
+}
+
+/// Adds rows; those that are there are left as they are.
+pub(super) fn put_evidence(connection: &Connection, rows: &[EvidenceRow]) -> rusqlite::Result<usize> {
+    let mut put = connection.prepare_cached(
+        "INSERT INTO evidence (event_id, user_id, patient_id, source, occurred_at, json)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    )?;
+    let mut added = 0;
+    for row in rows {
+        let source = row.source.name();
+        added +=
+            put.execute(params![row.event_id, row.user_id, row.patient_id, source, row.occurred_at.0, row.json])?;
+    }
+    Ok(added)
 }
 
 /// A row by event, patient and person.
 pub(super) fn evidence_row(
     connection: &Connection,
+    source: EvidenceSource,
     [event_id, patient_id, user_id]: &[String; 3],
 ) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT json FROM evidence WHERE event_id = ?1 AND patient_id = ?2 AND user_id = ?3 AND source = ?4";
     connection
-        .prepare_cached("SELECT json FROM evidence WHERE event_id = ?1 AND patient_id = ?2 AND user_id = ?3")
-        .and_then(|mut statement| statement.query_row([event_id, patient_id, user_id], |row| row.get(0)).optional())
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            statement.query_row([event_id, patient_id, user_id, source.name()], |row| row.get(0)).optional()
+        })
         .map_err(StoreError::sql("read the evidence"))
 }
 

@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x4348_5345;
 
 /// Each step takes a file from layout `n` (its place here) to `n + 1`. A released step never changes.
-pub(super) const MIGRATIONS: &[&str] = &[INCIDENTS_AND_OUTBOX, REGISTER];
+pub(super) const MIGRATIONS: &[&str] = &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES];
 
 const INCIDENTS_AND_OUTBOX: &str = "
 CREATE TABLE state (
@@ -157,6 +157,24 @@ ALTER TABLE handoffs ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX handoffs_waiting ON handoffs (emitted_at, incident_id, sequence) WHERE taken = 0;
 ";
 
+/// The same access as the engine held it and as the log tells it: neither takes the place of the other.
+const EVIDENCE_OF_TWO_SOURCES: &str = "
+DROP INDEX evidence_of_pair;
+ALTER TABLE evidence RENAME TO evidence_of_logs;
+CREATE TABLE evidence (
+  event_id    TEXT    NOT NULL,
+  user_id     TEXT    NOT NULL,
+  patient_id  TEXT    NOT NULL,
+  source      TEXT    NOT NULL,
+  occurred_at INTEGER NOT NULL,
+  json        TEXT    NOT NULL,
+  PRIMARY KEY (event_id, patient_id, user_id, source)
+) STRICT, WITHOUT ROWID;
+INSERT INTO evidence SELECT event_id, user_id, patient_id, 'log', occurred_at, json FROM evidence_of_logs;
+DROP TABLE evidence_of_logs;
+CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
+";
+
 /// Brings a file from layout `found` to the newest one.
 pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), StoreError> {
     let wrap = StoreError::sql("prepare the tables");
@@ -189,5 +207,18 @@ mod tests {
         assert_eq!(one("SELECT attempts FROM outbox WHERE message_id = 'h1' AND status = 0"), 3);
         assert_eq!(one("SELECT count(*) FROM handoffs WHERE taken = 0"), 1, "the register has not seen it");
         assert_eq!(one("PRAGMA user_version"), MIGRATIONS.len() as i64);
+    }
+
+    #[test]
+    fn an_older_file_keeps_its_evidence_as_the_logs_told_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        MIGRATIONS[..2].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.execute_batch("INSERT INTO evidence VALUES ('e1', 'u1', 'p1', 7, '{}');").unwrap();
+        migrate(&mut connection, 2).unwrap();
+        let kept =
+            connection.query_row("SELECT source FROM evidence WHERE event_id = 'e1' AND occurred_at = 7", [], |row| {
+                row.get::<_, String>(0)
+            });
+        assert_eq!(kept.unwrap(), "log");
     }
 }

@@ -1,6 +1,6 @@
 //! `kill -9` at bad moments changes nothing, and the receiver hears of every handoff.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chartsentry::breach::case::Case;
+use chartsentry::breach::case::event::EvidenceSource;
 use chartsentry::breach::handoff::Handoff;
 use chartsentry::breach::ledger::Verifier;
 use chartsentry::model::incident::{Incident, Status, Unit};
@@ -95,6 +96,16 @@ fn has_cases_of_all(folder: &Path, store: &StoreHandle) {
         assert!(handoff.units.iter().all(is_held), "{}", handoff.incident_id);
     }
     assert!(!register.staff().unwrap().is_empty(), "the workforce came with the context");
+    for case in &cases {
+        let kept = case.evidence.iter().filter(|evidence| evidence.source == EvidenceSource::Engine);
+        let kept: BTreeSet<&[String; 3]> = kept.flat_map(|evidence| &evidence.rows).collect();
+        for unit in &case.units {
+            let rows = register.evidence(&unit.key.user_id, &unit.key.patient_id).unwrap();
+            let times = unit.occurred_first..=unit.occurred_last;
+            let of_unit = rows.iter().filter(|row| times.contains(&row.occurred_at) && kept.contains(&row.key()));
+            assert!(of_unit.count() as u64 >= unit.access_count, "the accesses behind {:?} are kept", unit.key);
+        }
+    }
 }
 
 fn has_read_all(process: &Process) -> bool {

@@ -124,9 +124,33 @@ impl Event {
     }
 }
 
+/// Where a row of evidence comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceSource {
+    /// What the running engine held when it flagged: time, action, part of the chart, department.
+    Engine,
+    /// The log itself, read again.
+    #[default]
+    Log,
+}
+
+impl EvidenceSource {
+    /// The name used in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Log => "log",
+        }
+    }
+}
+
 /// Rows of evidence, so that a change of one shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
+    #[serde(default)]
+    pub source: EvidenceSource,
     /// Which rows: event, person and patient.
     pub rows: Vec<[String; 3]>,
     /// SHA-256 over their canonical JSON, a line each, in this order.

@@ -7,7 +7,7 @@ use crate::engine::output::Output;
 use crate::model::incident::{Incident, IncidentChange};
 use crate::model::time::Timestamp;
 use crate::sink::routing::{Route, outbox_items};
-use crate::store::{self, HandoffRecord, IncidentRecord, OutboxItem, Store, StoreError};
+use crate::store::{self, EvidenceRow, HandoffRecord, IncidentRecord, OutboxItem, Store, StoreError};
 
 /// Turns the engine's output into records.
 pub(super) struct Reporter {
@@ -22,6 +22,8 @@ pub(super) struct Records {
     pub(super) incidents: Vec<IncidentRecord>,
     pub(super) handoffs: Vec<HandoffRecord>,
     pub(super) outbox: Vec<OutboxItem>,
+    /// The accesses behind the units of the handoffs.
+    pub(super) evidence: Vec<EvidenceRow>,
     /// Clocks of incidents that the store does not have yet.
     clocks: BTreeMap<String, store::Clocks>,
 }

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::engine::output::Output;
 use crate::model::time::{DAY, SECOND, Timestamp};
 use crate::pipeline::clock;
+use crate::pipeline::register::evidence;
 use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
 use crate::store::{self, Commit, StateRow, Store};
 use crate::telemetry::{Health, Journal};
@@ -268,6 +269,9 @@ impl Worker {
         self.figures.output(output, &self.journal, now);
         if !output.handoffs.is_empty() || !output.incidents.is_empty() {
             self.reporter.report(output, now, &self.store, &mut self.records)?;
+            for unit in output.handoffs.iter().flat_map(|change| &change.units) {
+                self.records.evidence.extend(evidence::of_engine(unit, &self.engine.behind(unit)));
+            }
             self.cadence.urgent();
         }
         Ok(())
@@ -302,6 +306,7 @@ impl Worker {
             incidents: records.incidents,
             handoffs: records.handoffs,
             outbox: records.outbox,
+            evidence: records.evidence,
             quarantine: self.quarantine.drain(&self.journal, clock::now()),
         };
         let receipt = self.store.commit(&commit)?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Bringing, Office, Taken, evidence, handoffs, people};
 use crate::breach::case::Case;
-use crate::breach::case::event::Event;
+use crate::breach::case::event::{Event, EvidenceSource};
 use crate::model::time::Zone;
 use crate::store::StoreError;
 
@@ -67,7 +67,7 @@ impl Office {
         Ok(self.register.write(|pen| {
             let added = pen.put_evidence(&rows)?;
             for case in &cases {
-                let of = evidence::of_case(case, &rows, pen)?;
+                let of = evidence::of_case(case, EvidenceSource::Log, &rows, pen)?;
                 if !of.rows.is_empty() && !case.evidence.contains(&of) {
                     let event = Event::EvidenceKept { evidence: of };
                     pen.append(opening.bringing.at, opening.bringing.by, &case.case_id, event)?;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Office;
 use super::people::{People, full_name};
+use crate::breach::case::event::EvidenceSource;
 use crate::breach::case::{Case, links};
 use crate::breach::drafts::names::{Names, PatientName, StaffName};
 use crate::breach::drafts::paper::{Block, Paper};
@@ -79,12 +80,12 @@ impl Office {
         let shown = [(case, outlook.clone())];
         write_text(given.out, "accounting.csv", &accounting::csv(&shown)?)?;
         write_text(given.out, "deadlines.ics", &ics::calendar(&shown, given.now))?;
-        let rows = self.rows(case, given.rows)?;
+        let (rows, of_engine) = self.rows(case, given.rows)?;
         write_evidence(given.out, &rows)?;
         write_text(given.out, "ledger.ndjson", &ledger)?;
         let json = serde_json::json!({ "case": case, "outlook": outlook });
         write_text(given.out, "case.json", &serde_json::to_string_pretty(&json)?)?;
-        let index = index(given.out, case, rows.len())?;
+        let index = index(given.out, case, rows.len(), of_engine)?;
         Ok(Packet { index, files: FILES.len(), rows: rows.len() })
     }
 
@@ -113,8 +114,9 @@ impl Office {
         Ok((entries, lines))
     }
 
-    /// The rows behind the units, in order of time, each once.
-    fn rows(&self, case: &Case, more: Vec<EvidenceRow>) -> Result<Vec<Map<String, Value>>> {
+    /// The rows behind the units, in order of time, each once: as the log tells it, else as the engine held it. Also how
+    /// many are of the engine.
+    fn rows(&self, case: &Case, more: Vec<EvidenceRow>) -> Result<(Vec<Map<String, Value>>, usize)> {
         let mut rows = more;
         for unit in &case.units {
             let kept = self.register.evidence(&unit.key.user_id, &unit.key.patient_id)?;
@@ -128,7 +130,8 @@ impl Office {
             Value::Object(fields) => Ok(fields),
             _ => Ok(Map::new()),
         });
-        read.collect()
+        let of_engine = rows.iter().filter(|row| row.source == EvidenceSource::Engine).count();
+        Ok((read.collect::<Result<_>>()?, of_engine))
     }
 }
 
@@ -149,7 +152,7 @@ fn names(people: &People) -> Names {
 }
 
 /// Writes `index.html` and `SHA256SUMS`.
-fn index(out: &Path, case: &Case, rows: usize) -> Result<PathBuf> {
+fn index(out: &Path, case: &Case, rows: usize, of_engine: usize) -> Result<PathBuf> {
     let (mut listed, mut sums) = (Vec::new(), String::new());
     for (name, what) in FILES {
         let bytes = std::fs::read(out.join(name)).with_context(|| format!("cannot read {name} again"))?;
@@ -165,6 +168,13 @@ fn index(out: &Path, case: &Case, rows: usize) -> Result<PathBuf> {
             "Rows of evidence: unknown so far, because no log was given (cases open --evidence LOG, or cases packet \
              --evidence LOG).",
         ));
+    }
+    if of_engine > 0 {
+        blocks.push(Block::text(format!(
+            "{of_engine} of {rows} rows are as the running engine held them: time, action, part of the chart, department. \
+             Workstation, address, encounter, purpose and reason: unknown so far, because no log was given (cases packet \
+             --evidence LOG)."
+        )));
     }
     blocks.push(Block::Note { text: "Check the files with: sha256sum -c SHA256SUMS".to_owned() });
     let paper = Paper {

@@ -1,12 +1,13 @@
 //! Handoffs become cases, some in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Result;
 
-use super::Office;
 use super::handoffs::plain;
+use super::{Office, evidence};
 use crate::breach::case::change::Refusal;
+use crate::breach::case::event::{Event, EvidenceSource};
 use crate::breach::case::intake::{self, REGISTER};
 use crate::breach::case::{Case, FacilityFacts, links};
 use crate::breach::handoff::Handoff;
@@ -85,6 +86,9 @@ impl Office {
             }
             let bringing = Bringing { by: REGISTER, at, is_rehearsal: false };
             let mut taken = take_all(pen, &handoffs, &facility, bringing)?;
+            for case_id in &taken.concerned {
+                keep_rows(pen, case_id, at)?;
+            }
             taken.handoffs += unreadable.len();
             taken.refused.extend(unreadable);
             pen.mark_taken(&ids)?;
@@ -139,6 +143,25 @@ fn take_all(
         }
     }
     Ok(taken)
+}
+
+/// Writes into the ledger which rows the engine held of a case's units, where it does not say so yet.
+fn keep_rows(pen: &mut Pen<'_>, case_id: &str, at: Timestamp) -> Result<(), StoreError> {
+    let Some(case) = pen.case(case_id)? else { return Ok(()) };
+    let kept = case.evidence.iter().filter(|evidence| evidence.source == EvidenceSource::Engine);
+    let kept: HashSet<&[String; 3]> = kept.flat_map(|evidence| &evidence.rows).collect();
+    let pairs: BTreeSet<(&str, &str)> =
+        case.units.iter().map(|unit| (unit.key.user_id.as_str(), unit.key.patient_id.as_str())).collect();
+    let mut rows = Vec::new();
+    for (user_id, patient_id) in pairs {
+        rows.extend(pen.evidence(user_id, patient_id)?);
+    }
+    rows.retain(|row| !kept.contains(&row.key()));
+    let evidence = evidence::of_case(&case, EvidenceSource::Engine, &rows, pen)?;
+    if !evidence.rows.is_empty() {
+        pen.append(at, REGISTER, case_id, Event::EvidenceKept { evidence })?;
+    }
+    Ok(())
 }
 
 /// Proposes what a case may continue, and what may continue it.

@@ -60,7 +60,7 @@ impl Office {
         let mut found = Vec::new();
         for case in cases {
             for kept in &case.evidence {
-                let rows = kept.rows.iter().map(|key| self.register.evidence_row(key));
+                let rows = kept.rows.iter().map(|key| self.register.evidence_row(kept.source, key));
                 let rows: Vec<Option<String>> = rows.collect::<Result<_, _>>()?;
                 if evidence::digest(rows.iter().flatten().map(String::as_str)) != kept.digest {
                     found.push(case.case_id.clone());
