@@ -55,6 +55,7 @@ struct Summary<'a> {
     unknown_fields: &'a BTreeMap<String, u64>,
     local_times_repeated: u64,
     local_times_skipped: u64,
+    times_from_header: u64,
 }
 
 /// Runs `inspect`: machine-readable output to `out`, words to `words`. The exit code is 1 when a
@@ -154,6 +155,7 @@ impl Run<'_> {
             unknown_fields: &counters.unknown_fields,
             local_times_repeated: counters.local_repeated,
             local_times_skipped: counters.local_skipped,
+            times_from_header: counters.times_from_header,
         };
         serde_json::to_writer(&mut *out, &summary)?;
         writeln!(out)?;

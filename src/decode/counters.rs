@@ -25,6 +25,8 @@ pub struct Counters {
     pub local_repeated: u64,
     /// Local times of an hour that does not exist; moved forward.
     pub local_skipped: u64,
+    /// Events without a time of their own that took the one of the syslog header.
+    pub times_from_header: u64,
     formats: [u64; Format::ALL.len()],
 }
 
@@ -68,6 +70,7 @@ impl Counters {
         self.context_updates += other.context_updates;
         self.local_repeated += other.local_repeated;
         self.local_skipped += other.local_skipped;
+        self.times_from_header += other.times_from_header;
         for (sum, count) in self.formats.iter_mut().zip(other.formats) {
             *sum += count;
         }

@@ -11,7 +11,7 @@ use super::format::{Body, Expect};
 use super::json::visit_document;
 use super::rows::{not_utf8, too_long};
 use super::time::LocalClock;
-use super::{Chunk, Counters, DecodeSink, Fault, Format, MAX_RECORD, fhir};
+use super::{Chunk, Counters, DecodeSink, Fault, Format, MAX_RECORD, fhir, messages};
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::reject::{Place, Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
@@ -71,6 +71,7 @@ impl Decoder {
             Body::AccessCsv(columns) => canonical::csv::read_chunk(self, chunk, columns, sink),
             Body::TableCsv(table, columns) => context::csv::read_chunk(self, chunk, *table, columns, sink),
             Body::Lines(expect) => self.lines(chunk, *expect, sink),
+            Body::Messages => self.messages(chunk, sink),
             Body::Document(expect) => self.document(chunk, *expect, sink),
             Body::Columnar => {}
         }
@@ -136,6 +137,9 @@ impl Decoder {
 
     /// Decodes one access message: a canonical event, a FHIR AuditEvent or a Bundle of them.
     pub fn access_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
+        if messages::looks_like(value) {
+            return self.message(value.trim_ascii(), at, sink);
+        }
         let fault = match std::str::from_utf8(value) {
             _ if value.len() > MAX_RECORD => too_long(),
             Err(_) => not_utf8(),
@@ -258,11 +262,21 @@ impl Decoder {
 
     /// Decodes a FHIR resource that is no Bundle of records.
     fn resource<S: DecodeSink + ?Sized>(&mut self, text: &str, format: Format, at: At<'_>, sink: &mut S) {
-        self.counters.add_records(format, 1);
-        match fhir::accesses(text, &mut self.clock, &mut |event| sink.access(event, at.line)) {
-            Ok(count) => self.counters.accesses += count,
-            Err(fault) => self.refuse(at, fault, text.as_bytes(), sink),
+        match serde_json::from_str(text) {
+            Ok(resource) => self.fhir_value(&resource, format, text, at, sink),
+            Err(_) => self.count_and_refuse(at, not_json(text), text.as_bytes(), format, sink),
         }
+    }
+
+    /// Decodes JSON that came as one message.
+    pub(super) fn json_message<S: DecodeSink + ?Sized>(
+        &mut self,
+        text: &str,
+        expect: Expect,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
+        self.json(text, expect, LINES, at, sink);
     }
 
     /// Decodes the entries of a Bundle that stands in one line or message.
@@ -300,7 +314,7 @@ impl Decoder {
         sink.context(update, line);
     }
 
-    fn count_and_refuse<S: DecodeSink + ?Sized>(
+    pub(super) fn count_and_refuse<S: DecodeSink + ?Sized>(
         &mut self,
         at: At<'_>,
         fault: Fault,

@@ -10,6 +10,7 @@ use super::clean;
 use super::context::Table;
 use super::csv::read_record;
 use super::json::{Members, Value, member, skip_space, value_end, visit_document};
+use super::messages;
 use super::time::read_instant;
 
 /// A kind of file or message, under which records are counted.
@@ -27,11 +28,17 @@ pub enum Format {
     ContextCsv,
     ContextNdjson,
     ContextParquet,
+    /// AuditMessages of DICOM or RFC 3881 in XML.
+    AtnaXml,
+    /// The same, in syslog messages.
+    AtnaSyslog,
+    /// FHIR resources in XML.
+    FhirXml,
 }
 
 impl Format {
     /// Every format, in the order of its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::CanonicalCsv,
         Self::CanonicalNdjson,
         Self::CanonicalJson,
@@ -41,6 +48,9 @@ impl Format {
         Self::ContextCsv,
         Self::ContextNdjson,
         Self::ContextParquet,
+        Self::AtnaXml,
+        Self::AtnaSyslog,
+        Self::FhirXml,
     ];
 
     /// The name in summaries and metrics.
@@ -56,6 +66,9 @@ impl Format {
             Self::ContextCsv => "context-csv",
             Self::ContextNdjson => "context-ndjson",
             Self::ContextParquet => "context-parquet",
+            Self::AtnaXml => "atna-xml",
+            Self::AtnaSyslog => "atna-syslog",
+            Self::FhirXml => "fhir-xml",
         }
     }
 }
@@ -118,6 +131,8 @@ pub enum Body {
     Lines(Expect),
     /// JSON objects over several lines, an array, or a Bundle.
     Document(Expect),
+    /// XML documents and syslog messages.
+    Messages,
     /// Parquet, which is not read from a stream of bytes.
     Columnar,
 }
@@ -170,11 +185,28 @@ pub fn detect(head: &[u8], whole: bool, expect: Expect) -> Result<Layout, Format
     let start = skip_space(head, mark);
     match head.get(start) {
         None => Err(FormatError::Empty(expect)),
-        Some(b'<') => Err(FormatError::Foreign { found: "looks like XML or HTML", expected: expect }),
+        Some(_) if is_html(&head[start..]) => Err(FormatError::Foreign { found: "is HTML", expected: expect }),
+        Some(_) if messages::looks_like(&head[start..]) => message_layout(&head[start..], expect),
+        Some(b'<') => Err(FormatError::Foreign { found: "looks like XML of no known kind", expected: expect }),
         Some(b'{' | b'[') => json_layout(head, start, mark, whole, expect),
         Some(_) if first_line(head).contains(&0) => Err(FormatError::Foreign { found: "is binary", expected: expect }),
         Some(_) => csv_layout(head, start, expect),
     }
+}
+
+fn is_html(text: &[u8]) -> bool {
+    let begins = |mark: &[u8]| text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    begins(b"<html") || begins(b"<!doctype html")
+}
+
+/// XML and syslog, whose records say what they are.
+fn message_layout(text: &[u8], expect: Expect) -> Result<Layout, FormatError> {
+    if matches!(expect, Expect::Table(_)) {
+        return Err(FormatError::Foreign { found: "holds XML or syslog messages", expected: expect });
+    }
+    let is_xml = text.first() == Some(&b'<') && messages::priority(text).is_none();
+    let format = if is_xml { Format::AtnaXml } else { Format::AtnaSyslog };
+    Ok(Layout { format, body: Body::Messages, header_bytes: 0, header_lines: 0 })
 }
 
 fn csv_layout(head: &[u8], start: usize, expect: Expect) -> Result<Layout, FormatError> {

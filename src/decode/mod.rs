@@ -15,10 +15,14 @@ pub mod csv;
 mod decoder;
 pub mod fhir;
 pub mod format;
+mod framed;
 pub mod json;
+pub mod messages;
 mod rows;
 mod scan;
+mod syslog;
 pub mod time;
+pub mod xml;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -14,6 +14,8 @@ pub enum RejectCode {
     InvalidJson,
     /// Not valid CSV: wrong number of cells, an unclosed quote.
     InvalidCsv,
+    /// Not valid XML, or with a document type.
+    InvalidXml,
     /// Not UTF-8.
     InvalidEncoding,
     /// A required field is missing or blank.
@@ -35,12 +37,29 @@ pub enum RejectCode {
 }
 
 impl RejectCode {
+    /// Every code.
+    pub const ALL: [Self; 12] = [
+        Self::InvalidJson,
+        Self::InvalidCsv,
+        Self::InvalidXml,
+        Self::InvalidEncoding,
+        Self::MissingField,
+        Self::InvalidValue,
+        Self::NoActor,
+        Self::TooLong,
+        Self::NotApplicable,
+        Self::Future,
+        Self::UnknownType,
+        Self::Truncated,
+    ];
+
     /// The name used in files and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidJson => "invalid_json",
             Self::InvalidCsv => "invalid_csv",
+            Self::InvalidXml => "invalid_xml",
             Self::InvalidEncoding => "invalid_encoding",
             Self::MissingField => "missing_field",
             Self::InvalidValue => "invalid_value",

@@ -148,7 +148,7 @@ impl Metrics {
     fn show_zeros(&self) {
         self.verdicts(Verdicts::default());
         self.open_incidents([0; 4]);
-        for reason in REJECT_CODES {
+        for reason in RejectCode::ALL {
             self.rejects.with_label_values(&[reason.name()]);
         }
         for reason in CHANGE_REASONS {
@@ -235,20 +235,6 @@ impl Metrics {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }
-
-const REJECT_CODES: [RejectCode; 11] = [
-    RejectCode::InvalidJson,
-    RejectCode::InvalidCsv,
-    RejectCode::InvalidEncoding,
-    RejectCode::MissingField,
-    RejectCode::InvalidValue,
-    RejectCode::NoActor,
-    RejectCode::TooLong,
-    RejectCode::NotApplicable,
-    RejectCode::Future,
-    RejectCode::UnknownType,
-    RejectCode::Truncated,
-];
 
 const CHANGE_REASONS: [ChangeReason; 5] =
     [ChangeReason::Opened, ChangeReason::Grew, ChangeReason::Settled, ChangeReason::Merged, ChangeReason::Withdrawn];

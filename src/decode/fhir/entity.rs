@@ -83,7 +83,19 @@ pub(super) fn resource<'v>(view: &View<'v>) -> Option<&'v str> {
     others()
         .find_map(|entity| kind(entity).filter(|kind| !matches!(*kind, "Patient" | "Encounter" | "OperationOutcome")))
         .or_else(|| others().find_map(word))
-        .or_else(|| others().filter(|entity| kind(entity).is_none()).find_map(|entity| text(entity, &["name"])))
+        .or_else(|| {
+            let things = others().filter(|entity| kind(entity).is_none() && !is_person(entity));
+            things.into_iter().find_map(|entity| text(entity, &["name"]))
+        })
+}
+
+/// What somebody's role is called: user and practitioner (FHIR object-role), and the roles of the Swiss EPR.
+const PEOPLE: [&str; 8] = ["6", "15", "HCP", "ASS", "REP", "PAT", "TCU", "GRP"];
+
+/// Whether an entity is somebody, whose name is no kind of resource.
+fn is_person(entity: &Value) -> bool {
+    let of = |name| entity.get(name).map(codes).unwrap_or_default();
+    of("type").contains(&"1") || of("role").iter().any(|role| PEOPLE.contains(role))
 }
 
 fn is_request_id(entity: &Value) -> bool {

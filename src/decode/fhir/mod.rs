@@ -24,7 +24,6 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::canonical::for_each_patient;
-use super::canonical::ndjson::not_json;
 use super::json::member;
 use super::time::{LocalClock, read_date};
 use super::{Fault, INSTANT};
@@ -43,13 +42,12 @@ pub fn is_bundle(record: &str) -> bool {
 /// Hands the accesses of one AuditEvent to `visit`; returns how many.
 ///
 /// # Errors
-/// When the record is no AuditEvent, or has no actor or no time.
-pub fn accesses(record: &str, clock: &mut LocalClock, visit: &mut dyn FnMut(&AccessEvent<'_>)) -> Result<u64, Fault> {
-    let root: Value = serde_json::from_str(record).map_err(|_| not_json(record))?;
+/// When the resource is no AuditEvent, or has no actor or no time.
+pub fn accesses(root: &Value, clock: &mut LocalClock, visit: &mut dyn FnMut(&AccessEvent<'_>)) -> Result<u64, Fault> {
     if root.get("resourceType").and_then(Value::as_str) != Some("AuditEvent") {
         return Err(Fault::new(RejectCode::NotApplicable, "a FHIR resource that is no AuditEvent"));
     }
-    let view = View::new(&root);
+    let view = View::new(root);
     let patients = entity::patients(&view).into_iter().map(Cow::Borrowed).collect();
     let event = event(&view, clock)?;
     Ok(for_each_patient(event, patients, visit))

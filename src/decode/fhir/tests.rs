@@ -9,7 +9,7 @@ use crate::model::time::Zone;
 fn read(record: &Value) -> Result<Vec<AccessEvent<'static>>, Fault> {
     let mut clock = LocalClock::new(Zone::named("America/Los_Angeles").unwrap());
     let mut found = Vec::new();
-    accesses(&record.to_string(), &mut clock, &mut |event| found.push(owned(event)))?;
+    accesses(record, &mut clock, &mut |event| found.push(owned(event)))?;
     Ok(found)
 }
 

@@ -10,6 +10,7 @@ use super::SourceError;
 use super::input::{Input, Progress};
 use crate::decode::csv::last_record_end;
 use crate::decode::format::{Body, detect};
+use crate::decode::messages::last_end as last_message_end;
 use crate::decode::{Chunk, Expect, Layout, MAX_RECORD, reject};
 use crate::model::reject::{Place, Reject, RejectCode};
 
@@ -243,6 +244,7 @@ impl Cutter {
         let bytes = &self.pending[..size.min(self.pending.len())];
         match &self.layout.body {
             Body::AccessCsv(columns) | Body::TableCsv(_, columns) => last_record_end(bytes, columns.slots.len()),
+            Body::Messages => last_message_end(bytes),
             Body::Lines(_) => memrchr(b'\n', bytes).map_or(0, |at| at + 1),
             Body::Document(_) | Body::Columnar => 0,
         }

@@ -167,7 +167,8 @@ fn what_cannot_be_used_at_all_is_an_error_that_says_why() {
     let values = message(b"2026-06-01T07:00:00Z,Smith,17\n", Expect::Accesses);
     assert!(values.contains("looks like values") && !values.contains("Smith"), "{values}");
     assert!(message(b"a;b\n", Expect::Accesses).contains("';', where a comma is expected"));
-    assert!(message(b"<AuditEvent/>", Expect::Accesses).contains("XML"));
+    assert!(message(b"<!doctype HTML><p>", Expect::Accesses).contains("is HTML"));
+    assert!(message(b"<AuditEvent/>", Expect::Table(crate::decode::context::Table::Patients)).contains("holds XML"));
     assert!(message(b"a\0b", Expect::Accesses).contains("binary"));
     assert!(message(b"\xff\xfea", Expect::Accesses).contains("UTF-16"));
     let table = message(b"user_id,occurred_at,action\n", Expect::Table(crate::decode::context::Table::Shifts));

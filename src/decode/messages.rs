@@ -1,0 +1,247 @@
+//! Audit messages one after another: XML documents, syslog messages with or without octet counting, and lines.
+//!
+//! | a message begins with | and ends |
+//! |---|---|
+//! | `123 <85>1 ...` (RFC 6587, RFC 5425) | after that many bytes |
+//! | `<85>1 ...`, `<13>date host` | with the XML document in it, else with the line |
+//! | `<?xml`, `<AuditMessage` ... | with the end tag of its first element |
+//! | anything else | with the line |
+//!
+//! Where a message is cut off, the next one that begins a line ends it.
+
+use memchr::{memchr, memchr_iter};
+
+use super::MAX_RECORD;
+
+/// A message among bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub start: usize,
+    pub end: usize,
+    /// Its end is in these bytes.
+    pub is_whole: bool,
+}
+
+/// What XML documents inside a syslog message begin with.
+const DOCUMENTS: [&[u8]; 4] = [b"<?xml", b"<AuditMessage", b"<AuditEvent", b"<Bundle"];
+
+/// Whether these bytes begin like messages and not like a table or JSON.
+pub(super) fn looks_like(bytes: &[u8]) -> bool {
+    let start = skip(bytes, 0);
+    let rest = bytes.get(start..).unwrap_or_default();
+    is_start(rest)
+        || rest.starts_with(b"<!--")
+        || [b"CEF:".as_slice(), b"LEEF:"].iter().any(|mark| rest.starts_with(mark))
+}
+
+/// The first message at or after `from`.
+pub(super) fn next(bytes: &[u8], from: usize) -> Option<Cut> {
+    let start = skip(bytes, from);
+    let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+    if let Some((digits, count)) = octets(rest) {
+        let begin = start + digits + 1;
+        let end = begin + count;
+        return Some(Cut { start: begin, end: end.min(bytes.len()), is_whole: end <= bytes.len() });
+    }
+    let end = if priority(rest).is_some() {
+        syslog_end(rest)
+    } else if is_element(rest) {
+        document_end(rest)
+    } else {
+        memchr(b'\n', rest)
+    };
+    Some(Cut { start, end: start + end.unwrap_or(rest.len()), is_whole: end.is_some() })
+}
+
+/// Whether a message without an end surely goes on: its document or its count says so. A line may end with the bytes.
+pub(super) fn is_open(record: &[u8]) -> bool {
+    DOCUMENTS.iter().any(|mark| memchr::memmem::find(record, mark).is_some()) || is_element(record)
+}
+
+/// Where the last whole message ends; 0 when there is none.
+pub fn last_end(bytes: &[u8]) -> usize {
+    let mut end = 0;
+    // An end that touches the end of the bytes may still go on.
+    while let Some(cut) = next(bytes, end).filter(|cut| cut.is_whole && cut.end < bytes.len()) {
+        end = cut.end;
+    }
+    end
+}
+
+/// Past white space, byte order marks and the bytes that frame MLLP.
+fn skip(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let mark = [0xef, 0xbb, 0xbf];
+        match rest {
+            _ if rest.starts_with(&mark) => at += mark.len(),
+            [byte, ..] if byte.is_ascii_whitespace() || *byte == 0 => at += 1,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// The digits of an octet count, and the count, where a syslog message follows.
+fn octets(bytes: &[u8]) -> Option<(usize, usize)> {
+    let digits = bytes.iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
+    let count: usize = std::str::from_utf8(bytes.get(..digits)?).ok()?.parse().ok()?;
+    let is_frame = bytes.get(digits) == Some(&b' ') && priority(bytes.get(digits + 1..)?).is_some();
+    (is_frame && count <= MAX_RECORD).then_some((digits, count))
+}
+
+/// How long the priority is that a syslog message begins with, such as `<85>`.
+pub(super) fn priority(bytes: &[u8]) -> Option<usize> {
+    let rest = bytes.strip_prefix(b"<")?;
+    let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    ((1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')).then_some(digits + 2)
+}
+
+fn is_element(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'<', next, ..] if next.is_ascii_alphabetic() || matches!(next, b'?' | b'!' | b'_'))
+}
+
+/// Whether a message begins here that nothing else can be.
+fn is_start(bytes: &[u8]) -> bool {
+    octets(bytes).is_some() || priority(bytes).is_some() || DOCUMENTS.iter().any(|mark| bytes.starts_with(mark)) || {
+        matches!(bytes, [b'<', next, ..] if next.is_ascii_alphabetic())
+    }
+}
+
+/// Whether the next message surely begins here, so that an open one ends.
+fn interrupts(bytes: &[u8]) -> bool {
+    octets(bytes).is_some()
+        || priority(bytes).is_some()
+        || bytes.starts_with(b"<?xml")
+        || bytes.starts_with(b"<AuditMessage")
+}
+
+fn syslog_end(bytes: &[u8]) -> Option<usize> {
+    let mut line_end = None;
+    for at in memchr_iter(b'<', bytes).skip(1) {
+        let between = bytes.get(..at)?;
+        line_end = line_end.or_else(|| memchr(b'\n', between));
+        // The document stands in the same line, or in the one after the header.
+        let lines = memchr_iter(b'\n', between).take(3).count();
+        let tag = bytes.get(at..)?;
+        if lines > 2 || (lines > 0 && priority(tag).is_some()) {
+            break;
+        }
+        if DOCUMENTS.iter().any(|mark| tag.starts_with(mark)) {
+            return document_end(tag).map(|end| at + end);
+        }
+    }
+    line_end.or_else(|| memchr(b'\n', bytes))
+}
+
+/// Where the XML document ends that begins here.
+fn document_end(bytes: &[u8]) -> Option<usize> {
+    let root = root_start(bytes)?;
+    let name = name_at(bytes.get(root + 1..)?);
+    let mut depth = 0_usize;
+    for at in memchr_iter(b'<', bytes.get(root..)?).map(|at| root + at) {
+        let tag = bytes.get(at + 1..)?;
+        let is_line_start = at > root && bytes.get(at - 1) == Some(&b'\n');
+        if is_line_start && depth > 0 && interrupts(bytes.get(at..)?) && name_at(tag) != name {
+            return Some(at);
+        }
+        if let Some(closing) = tag.strip_prefix(b"/") {
+            if name_at(closing) == name {
+                depth = depth.saturating_sub(1);
+            }
+        } else if name_at(tag) == name {
+            let close = memchr(b'>', tag)?;
+            depth += usize::from(tag.get(close.wrapping_sub(1)) != Some(&b'/'));
+        } else {
+            continue;
+        }
+        if depth == 0 {
+            return Some(at + 1 + memchr(b'>', tag)? + 1);
+        }
+    }
+    None
+}
+
+/// Where the first element begins, after declaration, comments and document type.
+fn root_start(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr(b'<', bytes.get(at..)?)?;
+        let rest = bytes.get(at..)?;
+        let closing: &[u8] = match rest {
+            _ if rest.starts_with(b"<!--") => b"-->",
+            _ if rest.starts_with(b"<?") => b"?>",
+            _ if rest.starts_with(b"<!") => return Some(at),
+            _ => return Some(at),
+        };
+        at += memchr::memmem::find(rest, closing)? + closing.len();
+    }
+}
+
+fn name_at(bytes: &[u8]) -> &[u8] {
+    let is_part = |byte: &&u8| !byte.is_ascii_whitespace() && !matches!(byte, b'>' | b'/' | b'<');
+    let length = bytes.iter().take(256).take_while(is_part).count();
+    bytes.get(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Vec<&str> {
+        let (mut at, mut found) = (0, Vec::new());
+        while let Some(cut) = next(text.as_bytes(), at) {
+            found.push(&text[cut.start..cut.end]);
+            at = cut.end;
+        }
+        found
+    }
+
+    #[test]
+    fn documents_follow_one_another() {
+        let one = "<?xml version=\"1.0\"?>\n<!-- x --><AuditMessage>\n<a/></AuditMessage>";
+        let two = "<AuditMessage a='>'></AuditMessage>";
+        assert_eq!(all(&format!("\u{feff}{one}\n\n{two}{two}")), [one, two, two]);
+        assert_eq!(all("<Bundle><e><Bundle/></e></Bundle><x/>"), ["<Bundle><e><Bundle/></e></Bundle>", "<x/>"]);
+    }
+
+    #[test]
+    fn octets_are_counted_in_bytes() {
+        let message = "<85>1 - - - - - - \u{feff}<?xml?>\n<AuditMessage>é</AuditMessage>";
+        let text = format!("{} {message}{} {message}\n", message.len(), message.len());
+        assert_eq!(all(&text), [message, message]);
+    }
+
+    #[test]
+    fn a_document_may_stand_in_the_line_after_the_header() {
+        let message = "<13>Mar  5 12:52:31 host\n<?xml version=\"1.0\"?>\n<AuditMessage>\n</AuditMessage>";
+        assert_eq!(all(&format!("{message}\n{message}")), [message, message]);
+        assert_eq!(all("<13>1 - h CEF:0|a=<b\n<13>1 - h x\n<13>z"), ["<13>1 - h CEF:0|a=<b", "<13>1 - h x", "<13>z"]);
+    }
+
+    #[test]
+    fn a_message_that_is_cut_off_does_not_take_the_next_one_with_it() {
+        let whole = "<AuditMessage><a/></AuditMessage>";
+        assert_eq!(
+            all(&format!("<AuditMessage><b>\n<85>1 x {whole}")),
+            ["<AuditMessage><b>\n", &format!("<85>1 x {whole}")]
+        );
+        assert!(next(b"<AuditMessage><b>", 0).is_some_and(|cut| !cut.is_whole));
+        assert!(next(b"99 <85>1 x", 0).is_some_and(|cut| !cut.is_whole && cut.end == 10));
+    }
+
+    #[test]
+    fn a_block_ends_after_its_last_whole_message() {
+        let text = "<a></a>\n<a></a>\n<a>";
+        assert_eq!(last_end(text.as_bytes()), 15);
+        assert_eq!(last_end(b"<a>"), 0);
+    }
+
+    #[test]
+    fn no_bytes_break_it() {
+        for text in ["<", "<?", "<!--", "1 <", "<85>", "<a", "</a>", "<!DOCTYPE", "9 <1>", "<a b='", "<é>"] {
+            let found = all(text);
+            assert!(found.concat().len() <= text.len(), "{text}");
+        }
+    }
+}
