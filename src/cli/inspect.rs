@@ -1,6 +1,6 @@
 //! `chartsentry inspect`: decode only.
 //!
-//! Canonical events go to standard output as NDJSON, rejects with place and reason to standard
+//! Canonical events and context records go to standard output as NDJSON, rejects with place and reason to standard
 //! error. `--summary` prints one JSON object instead of the events.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
-use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format};
+use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format, context};
 use crate::model::access::AccessEvent;
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::reject::{Place, Reject, RejectCode};
@@ -208,6 +208,14 @@ impl Printer<'_> {
     }
 }
 
+/// A context fact as a message: its record, or what is withdrawn and when.
+fn as_message(update: &ContextUpdate) -> serde_json::Value {
+    match &update.record {
+        Some(record) => context::message(record),
+        None => serde_json::json!({ "withdrawn": update.key, "withdrawn_at": update.withdrawn_at }),
+    }
+}
+
 impl DecodeSink for Printer<'_> {
     fn access(&mut self, event: &AccessEvent<'_>, line: u64) {
         if self.is_explained(line) {
@@ -222,6 +230,11 @@ impl DecodeSink for Printer<'_> {
     }
 
     fn context(&mut self, update: ContextUpdate, line: u64) {
+        if let Some(out) = &mut self.events {
+            let result = serde_json::to_writer(&mut **out, &as_message(&update)).map_err(io::Error::from);
+            let result = result.and_then(|()| out.write_all(b"\n"));
+            self.keep(result);
+        }
         if self.is_explained(line) {
             let kind = match update.record {
                 Some(ContextRecord::Workforce(_)) => "a member of the workforce",

@@ -3,10 +3,12 @@
 pub mod csv;
 pub mod ndjson;
 mod record;
+mod write;
 
 use std::fmt;
 
 pub use record::record;
+pub use write::message;
 
 use super::stable_hash;
 use crate::model::context::{ContextRecord, ContextUpdate, FeedStatus, RelatedPerson, Shift};
