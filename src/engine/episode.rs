@@ -78,8 +78,10 @@ pub(super) struct Episode {
 /// What groups were told of an episode: they hear of it again when any of this changes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Told {
-    /// Unexplained accesses, and the newest of them.
+    /// Unexplained accesses: how many, a hash of which, and the newest of them. One may be explained in the same instant in
+    /// which another is not any more.
     pub(super) accesses: usize,
+    pub(super) which: u64,
     pub(super) newest: Option<Timestamp>,
     pub(super) score: f64,
     pub(super) evidence: Vec<Evidence>,

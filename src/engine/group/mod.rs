@@ -66,9 +66,10 @@ pub(super) struct Desk {
     users: HashMap<u32, Book, FxBuildHasher>,
     patients: HashMap<u32, Book, FxBuildHasher>,
     pub(super) bursts: Vec<Burst>,
-    /// How many parts of incidents are of a person and a chart: late facts may change those, however old, and part one in
-    /// two.
-    held: HashMap<(u32, u32), u32, FxBuildHasher>,
+    /// In how many incidents each part is: late facts may change those, however old.
+    held: HashMap<PartKey, u32, FxBuildHasher>,
+    /// What is left of a held part that the news have cut in two; they are looked at with it.
+    rests: BTreeSet<PartKey>,
     timers: BTreeSet<(Timestamp, usize)>,
     /// By the id of a pair's own incident.
     overlays: HashMap<String, Overlay>,
@@ -148,8 +149,8 @@ impl Desk {
         self.timers.insert((burst.due, number));
         self.overlays.extend(overlays);
         self.book(burst.kind, burst.about).bursts.entry(burst.kind).or_default().push(number);
-        for (key, part) in &burst.parts {
-            *self.held.entry(part.pair()).or_default() += 1;
+        for key in burst.parts.keys() {
+            *self.held.entry(*key).or_default() += 1;
             let group = burst.is_told.then(|| burst.case.incident_id.as_str().into());
             self.notices.push((*key, group));
         }
@@ -201,6 +202,9 @@ impl Desk {
     }
 
     fn take(&mut self, news: Vec<(PartKey, Part)>, now: Timestamp, sight: Sight<'_>) {
+        let held: BTreeSet<(u32, u32)> =
+            news.iter().filter(|(key, _)| self.held.contains_key(key)).map(|(_, part)| part.pair()).collect();
+        self.rests = news.iter().filter(|(_, part)| held.contains(&part.pair())).map(|(key, _)| *key).collect();
         let (mut users, mut patients) = (Vec::new(), Vec::new());
         for (key, part) in news {
             users.push(part.user);
@@ -223,6 +227,7 @@ impl Desk {
         patients.sort_by_key(|patient| texts.text(*patient));
         patients.dedup();
         patients.into_iter().for_each(|patient| self.regroup_chart(patient, now, sight));
+        self.rests.clear();
     }
 
     /// Takes back what was counted of a part that is told anew.
@@ -240,11 +245,11 @@ impl Desk {
         let Some(book) = self.users.get_mut(&user) else { return };
         let is_old = |part: &Part| {
             let links = part.evidence.iter().any(|one| sight.rules.group(one).is_tie());
-            let is_loose = part.case.is_none() && !self.held.contains_key(&part.pair());
-            is_loose && part.newest() < now.minus(if links { REMEMBERED } else { FRESH })
+            part.newest() < now.minus(if links { REMEMBERED } else { FRESH }) && part.case.is_none()
         };
-        let is_old = |key: &PartKey| self.parts.get(key).is_some_and(is_old);
-        let old: Vec<PartKey> = book.parts.iter().copied().filter(is_old).collect();
+        let is_kept = |key: &PartKey| self.held.contains_key(key) || self.rests.contains(key);
+        let loose = book.parts.iter().copied().filter(|key| !is_kept(key));
+        let old: Vec<PartKey> = loose.filter(|key| self.parts.get(key).is_some_and(is_old)).collect();
         let oldest = gather::usual_from(sight.rules.zone.date(now.minus(REMEMBERED)));
         book.counts.retain(|day, _| *day >= oldest);
         book.counted.retain(|_, days| days.last().is_some_and(|day| *day >= oldest));
@@ -285,8 +290,9 @@ impl Desk {
     fn regroup_chart(&mut self, patient: u32, now: Timestamp, sight: Sight<'_>) {
         let Some(book) = self.patients.get(&patient) else { return };
         let keyed = book.parts.iter().filter_map(|key| Some((*key, self.parts.get(key)?)));
-        let matters = |(_, part): &Keyed<'_>| {
-            part.newest() >= now.minus(FRESH) || part.case.is_some() || self.held.contains_key(&part.pair())
+        let matters = |(key, part): &Keyed<'_>| {
+            let is_kept = self.held.contains_key(key) || self.rests.contains(key);
+            part.newest() >= now.minus(FRESH) || part.case.is_some() || is_kept
         };
         let parts: Vec<Keyed<'_>> = keyed.filter(matters).collect();
         let found = gather::chart(&parts, sight.rules);
@@ -344,18 +350,14 @@ impl Desk {
         let old = std::mem::replace(&mut burst.parts, parts);
         (burst.holds, burst.findings) = (true, findings);
         let group: Option<Box<str>> = burst.is_told.then(|| burst.case.incident_id.as_str().into());
-        for (key, part) in burst.parts.iter().filter(|(key, _)| !old.contains_key(*key)) {
-            *self.held.entry(part.pair()).or_default() += 1;
+        for key in burst.parts.keys().filter(|key| !old.contains_key(*key)) {
+            *self.held.entry(*key).or_default() += 1;
             self.notices.extend(group.iter().map(|group| (*key, Some(group.clone()))));
         }
-        let left: Vec<(PartKey, (u32, u32))> = old
-            .iter()
-            .filter(|(key, _)| !burst.parts.contains_key(*key))
-            .map(|(key, part)| (*key, part.pair()))
-            .collect();
-        for (key, pair) in left {
-            if self.held.get_mut(&pair).is_some_and(|count| std::mem::replace(count, *count - 1) == 1) {
-                self.held.remove(&pair);
+        let left: Vec<PartKey> = old.into_keys().filter(|key| !burst.parts.contains_key(key)).collect();
+        for key in left {
+            if self.held.get_mut(&key).is_some_and(|count| std::mem::replace(count, *count - 1) == 1) {
+                self.held.remove(&key);
             }
             self.notices.push((key, None));
             self.part_again(key, number, now);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::engine::dictionary::NONE;
+use crate::engine::dictionary::{NONE, hash_text};
 use crate::engine::episode::{Case, Episode, Member, Told, Weighed};
 use crate::engine::evidence::Evidence;
 use crate::engine::feeds::Unknown;
@@ -66,6 +66,7 @@ impl Episode {
         let unlisted = lone.iter().find_map(|member| member.decision.unlisted);
         let mark = Told {
             accesses: accesses.len(),
+            which: lone.iter().fold(0, |hash: u64, member| hash.rotate_left(5) ^ hash_text(&member.event_id)),
             newest: accesses.last().copied(),
             score: weighed.score,
             evidence: weighed.strongest.clone(),
