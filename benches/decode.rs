@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use chartsentry::decode::{Chunk, DecodeSink, Decoder, Expect, format};
+use chartsentry::decode::{Chunk, DecodeSink, Decoder, Expect, detect};
 use chartsentry::lab::generate::{Options, generate};
 use chartsentry::model::access::AccessEvent;
 use chartsentry::model::context::ContextUpdate;
@@ -67,7 +67,7 @@ fn logs() -> Vec<(&'static str, Vec<u8>)> {
 fn decode(bench: &mut Criterion) {
     let mut group = bench.benchmark_group("decode");
     for (name, bytes) in logs() {
-        let layout = format::detect(&bytes, true, Expect::Accesses).unwrap();
+        let layout = detect::detect(&bytes, true, Expect::Accesses).unwrap();
         let file: Arc<str> = name.into();
         let body = &bytes[layout.header_bytes..];
         let chunk = Chunk { bytes: body, file: &file, first_line: layout.header_lines + 1, layout: &layout };

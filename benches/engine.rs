@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chartsentry::decode::{Chunk, Collected, Decoder, Expect, format};
+use chartsentry::decode::{Chunk, Collected, Decoder, Expect, detect};
 use chartsentry::engine::settings::Policy;
 use chartsentry::engine::{Arrival, Engine};
 use chartsentry::lab::generate::{Options, generate};
@@ -46,7 +46,7 @@ fn hospital(out: &Path) {
 
 fn events(path: &Path) -> Vec<AccessEvent<'static>> {
     let bytes = std::fs::read(path).unwrap();
-    let layout = format::detect(&bytes, true, Expect::Accesses).unwrap();
+    let layout = detect::detect(&bytes, true, Expect::Accesses).unwrap();
     let file: Arc<str> = "access.csv".into();
     let body = &bytes[layout.header_bytes..];
     let mut found = Collected::default();

@@ -5,6 +5,7 @@ mod clocks;
 mod feeds;
 mod formats;
 mod order;
+mod sources;
 mod verdicts;
 
 use std::collections::BTreeMap;

@@ -7,11 +7,13 @@ use memchr::memchr_iter;
 use super::canonical::ndjson::{Flat, Kind, not_json};
 use super::canonical::{self, Row};
 use super::context::{self, Table};
+use super::foreign::Export;
 use super::format::{Body, Expect};
 use super::json::visit_document;
+use super::mapped::Bound;
 use super::rows::{not_utf8, too_long};
 use super::time::LocalClock;
-use super::{Chunk, Counters, DecodeSink, Fault, Format, MAX_RECORD, fhir, messages};
+use super::{Chunk, Counters, DecodeSink, Fault, Format, MAX_RECORD, fhir, foreign, hl7, messages};
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::reject::{Place, Reject, RejectCode};
 use crate::model::time::{Timestamp, Zone};
@@ -42,19 +44,23 @@ struct JsonFormats {
 const LINES: JsonFormats = JsonFormats { canonical: Format::CanonicalNdjson, fhir: Format::FhirNdjson };
 const DOCUMENT: JsonFormats = JsonFormats { canonical: Format::CanonicalJson, fhir: Format::FhirJson };
 
-/// Decodes chunks of files, rows of tables and messages. Each worker has its own; nothing but the
-/// counts is kept from one chunk to the next.
+/// Decodes chunks of files, rows of tables and messages. Each worker has its own. Of accesses and tables nothing but the
+/// counts is kept from one chunk to the next; HL7 v2 feeds must be read by one decoder, in order.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     pub(super) clock: LocalClock,
     pub(super) counters: Counters,
+    /// What HL7 v2 messages said so far: later ones refer to it.
+    pub(super) desk: hl7::Desk,
+    /// The column map that is in use, put to the file's header.
+    pub(super) bound: Option<(Export, Bound)>,
 }
 
 impl Decoder {
     /// A decoder for a facility in `zone`.
     #[must_use]
     pub fn new(zone: Zone) -> Self {
-        Self { clock: LocalClock::new(zone), counters: Counters::default() }
+        Self { clock: LocalClock::new(zone), counters: Counters::default(), desk: hl7::Desk::default(), bound: None }
     }
 
     /// What was counted so far.
@@ -71,7 +77,9 @@ impl Decoder {
             Body::AccessCsv(columns) => canonical::csv::read_chunk(self, chunk, columns, sink),
             Body::TableCsv(table, columns) => context::csv::read_chunk(self, chunk, *table, columns, sink),
             Body::Lines(expect) => self.lines(chunk, *expect, sink),
-            Body::Messages => self.messages(chunk, sink),
+            Body::Messages(expect) => self.messages(chunk, *expect, sink),
+            Body::Hl7 => self.hl7_messages(chunk, sink),
+            Body::Foreign(foreign) => foreign::read_chunk(self, chunk, foreign, sink),
             Body::Document(expect) => self.document(chunk, *expect, sink),
             Body::Columnar => {}
         }
@@ -138,7 +146,7 @@ impl Decoder {
     /// Decodes one access message: a canonical event, a FHIR AuditEvent or a Bundle of them.
     pub fn access_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
         if messages::looks_like(value) {
-            return self.message(value.trim_ascii(), at, sink);
+            return self.message(value.trim_ascii(), Expect::Accesses, at, sink);
         }
         let fault = match std::str::from_utf8(value) {
             _ if value.len() > MAX_RECORD => too_long(),
@@ -235,8 +243,8 @@ impl Decoder {
         let mut flat = Flat::default();
         match flat.read(text) {
             Ok(Kind::Access) => self.canonical(text, &flat, formats.canonical, at, sink),
-            Ok(Kind::Fhir) if fhir::is_bundle(text) => self.bundle(text, formats, at, sink),
-            Ok(Kind::Fhir) => self.resource(text, formats.fhir, at, sink),
+            Ok(Kind::Fhir) if fhir::is_bundle(text) => self.bundle(text, expect, formats, at, sink),
+            Ok(Kind::Fhir) => self.resource(text, expect, formats.fhir, at, sink),
             Ok(Kind::Context) => self.table_record(text, None, at, sink),
             Err(fault) => self.count_and_refuse(at, fault, text.as_bytes(), formats.canonical, sink),
         }
@@ -261,9 +269,16 @@ impl Decoder {
     }
 
     /// Decodes a FHIR resource that is no Bundle of records.
-    fn resource<S: DecodeSink + ?Sized>(&mut self, text: &str, format: Format, at: At<'_>, sink: &mut S) {
+    fn resource<S: DecodeSink + ?Sized>(
+        &mut self,
+        text: &str,
+        expect: Expect,
+        format: Format,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
         match serde_json::from_str(text) {
-            Ok(resource) => self.fhir_value(&resource, format, text, at, sink),
+            Ok(resource) => self.fhir_value(&resource, expect, format, text, at, sink),
             Err(_) => self.count_and_refuse(at, not_json(text), text.as_bytes(), format, sink),
         }
     }
@@ -280,11 +295,18 @@ impl Decoder {
     }
 
     /// Decodes the entries of a Bundle that stands in one line or message.
-    fn bundle<S: DecodeSink + ?Sized>(&mut self, text: &str, formats: JsonFormats, at: At<'_>, sink: &mut S) {
+    fn bundle<S: DecodeSink + ?Sized>(
+        &mut self,
+        text: &str,
+        expect: Expect,
+        formats: JsonFormats,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
         let end = visit_document(text.as_bytes(), &mut |element, _| {
             // The text is UTF-8, and so is every value in it.
             match element.and_then(|text| std::str::from_utf8(text).ok()) {
-                Some(record) => self.resource(record, formats.fhir, at, sink),
+                Some(record) => self.resource(record, expect, formats.fhir, at, sink),
                 None => self.count_and_refuse(at, no_resource(), b"", formats.fhir, sink),
             }
         });

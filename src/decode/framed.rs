@@ -6,15 +6,17 @@ use memchr::memchr_iter;
 use serde_json::Value;
 
 use super::decoder::{At, Decoder};
+use super::epic::{self, Siem};
 use super::rows::too_long;
+use super::syslog::Syslog;
+use super::xml::Content;
 use super::xml::atna::HEADER_TIME;
-use super::{Chunk, DecodeSink, Fault, Format, MAX_RECORD, fhir, messages, syslog, xml};
-use crate::decode::Expect;
+use super::{Chunk, DecodeSink, Expect, Fault, Format, MAX_RECORD, fhir, hl7, messages, syslog, xml};
 use crate::model::reject::RejectCode;
 
 impl Decoder {
     /// Decodes a chunk of messages.
-    pub(super) fn messages<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
+    pub(super) fn messages<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, expect: Expect, sink: &mut S) {
         let place = chunk.place();
         let (mut line, mut counted, mut at) = (chunk.first_line, 0, 0);
         while let Some(cut) = messages::next(chunk.bytes, at) {
@@ -23,7 +25,7 @@ impl Decoder {
             let record = &chunk.bytes[cut.start..cut.end];
             let at = At { place: &place, line };
             if cut.is_whole || !messages::is_open(record) {
-                self.message(record, at, sink);
+                self.message(record, expect, at, sink);
             } else {
                 let sentence = "the message is cut off: the file ends before it does";
                 let fault = Fault::new(RejectCode::Truncated, sentence);
@@ -33,7 +35,7 @@ impl Decoder {
     }
 
     /// Decodes one message: XML, or what a syslog header announces.
-    pub(super) fn message<S: DecodeSink + ?Sized>(&mut self, record: &[u8], at: At<'_>, sink: &mut S) {
+    pub(super) fn message<S: DecodeSink + ?Sized>(&mut self, record: &[u8], expect: Expect, at: At<'_>, sink: &mut S) {
         if record.len() > MAX_RECORD {
             return self.count_and_refuse(at, too_long(), record, Format::AtnaXml, sink);
         }
@@ -41,10 +43,12 @@ impl Decoder {
         let header = syslog::read(&text);
         let body = header.map_or(text.as_ref(), |header| header.body);
         match body.as_bytes().first() {
-            Some(b'<') => {
-                self.document_records(body, header.and_then(|header| header.time), header.is_some(), at, sink)
+            Some(b'<') => self.document_records(body, header, expect, at, sink),
+            Some(b'{') => self.json_message(body, expect, at, sink),
+            _ if epic::looks_like(body) => {
+                let sent_at = header.and_then(|header| header.time);
+                self.epic(epic::read(body.trim_end()), sent_at, Format::EpicSiem, &text, at, sink);
             }
-            Some(b'{') => self.json_message(body, Expect::Accesses, at, sink),
             _ => {
                 let sentence = "neither XML nor a syslog message of a known kind";
                 let fault = Fault::new(RejectCode::UnknownType, sentence);
@@ -56,26 +60,47 @@ impl Decoder {
     fn document_records<S: DecodeSink + ?Sized>(
         &mut self,
         text: &str,
-        sent_at: Option<&str>,
-        is_syslog: bool,
+        header: Option<Syslog<'_>>,
+        expect: Expect,
         at: At<'_>,
         sink: &mut S,
     ) {
-        let records = match xml::records(text, sent_at) {
-            Ok(records) => records,
-            Err(fault) => {
-                let format = if is_syslog { Format::AtnaSyslog } else { Format::AtnaXml };
-                return self.count_and_refuse(at, fault, text.as_bytes(), format, sink);
-            }
-        };
-        for record in records {
-            let format = match record.format {
-                Format::AtnaXml if is_syslog => Format::AtnaSyslog,
-                format => format,
-            };
+        let sent_at = header.and_then(|header| header.time);
+        let of_syslog =
+            |format| if header.is_some() && format == Format::AtnaXml { Format::AtnaSyslog } else { format };
+        let end = xml::visit_records(text, sent_at, &mut |record| {
             let at = At { line: at.line + record.line.saturating_sub(1), ..at };
-            self.counters.times_from_header += u64::from(record.resource.get(HEADER_TIME).is_some());
-            self.fhir_value(&record.resource, format, text, at, sink);
+            match record.content {
+                Content::Resource(resource) => {
+                    self.counters.times_from_header += u64::from(resource.get(HEADER_TIME).is_some());
+                    self.fhir_value(&resource, expect, of_syslog(record.format), text, at, sink);
+                }
+                Content::Epic(siem) => self.epic(Ok(siem), sent_at, record.format, text, at, sink),
+            }
+        });
+        if let Err(fault) = end {
+            self.count_and_refuse(at, fault, text.as_bytes(), of_syslog(Format::AtnaXml), sink);
+        }
+    }
+
+    fn epic<S: DecodeSink + ?Sized>(
+        &mut self,
+        siem: Result<Siem<'_>, Fault>,
+        sent_at: Option<&str>,
+        format: Format,
+        text: &str,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
+        self.counters.add_records(format, 1);
+        let read = siem.and_then(|siem| {
+            let event = epic::access(&siem, sent_at, &mut self.clock)?;
+            self.counters.accesses += 1;
+            sink.access(&event, at.line);
+            Ok(())
+        });
+        if let Err(fault) = read {
+            self.refuse(at, fault, text.as_bytes(), sink);
         }
     }
 
@@ -83,15 +108,47 @@ impl Decoder {
     pub(super) fn fhir_value<S: DecodeSink + ?Sized>(
         &mut self,
         resource: &Value,
+        expect: Expect,
         format: Format,
         text: &str,
         at: At<'_>,
         sink: &mut S,
     ) {
-        self.counters.add_records(format, 1);
-        match fhir::accesses(resource, &mut self.clock, &mut |event| sink.access(event, at.line)) {
-            Ok(count) => self.counters.accesses += count,
-            Err(fault) => self.refuse(at, fault, text.as_bytes(), sink),
+        let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+        let is_context = matches!(expect, Expect::Feed | Expect::Anything) && fhir::resources::is_context(kind);
+        self.counters.add_records(if is_context { Format::FhirContext } else { format }, 1);
+        let fault = match expect {
+            _ if is_context => match fhir::resources::updates(resource, &mut self.clock) {
+                Ok(updates) => return updates.into_iter().for_each(|one| self.found_context(one, at.line, sink)),
+                Err(fault) => fault,
+            },
+            Expect::Feed => {
+                Fault::new(RejectCode::NotApplicable, "a FHIR resource that says nothing about people or care")
+            }
+            _ => match fhir::accesses(resource, &mut self.clock, &mut |event| sink.access(event, at.line)) {
+                Ok(count) => return self.counters.accesses += count,
+                Err(fault) => fault,
+            },
+        };
+        self.refuse(at, fault, text.as_bytes(), sink);
+    }
+
+    /// Decodes a chunk of HL7 v2 messages, in order.
+    pub(super) fn hl7_messages<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
+        let place = chunk.place();
+        let (mut line, mut counted) = (chunk.first_line, 0);
+        hl7::visit_messages(chunk.bytes, &mut |message, offset| {
+            line += memchr_iter(b'\n', &chunk.bytes[counted..offset]).count() as u64;
+            counted = offset;
+            self.hl7_message(message, At { place: &place, line }, sink);
+        });
+    }
+
+    fn hl7_message<S: DecodeSink + ?Sized>(&mut self, message: &[u8], at: At<'_>, sink: &mut S) {
+        self.counters.add_records(Format::Hl7, 1);
+        match hl7::updates(&mut self.desk, message, &mut self.clock) {
+            Ok(updates) => updates.into_iter().for_each(|update| self.found_context(update, at.line, sink)),
+            Err(fault) => self.refuse(at, fault, message, sink),
         }
     }
 }

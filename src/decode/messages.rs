@@ -23,7 +23,7 @@ pub(super) struct Cut {
 }
 
 /// What XML documents inside a syslog message begin with.
-const DOCUMENTS: [&[u8]; 4] = [b"<?xml", b"<AuditMessage", b"<AuditEvent", b"<Bundle"];
+const DOCUMENTS: [&[u8]; 5] = [b"<?xml", b"<AuditMessage", b"<AuditEvent", b"<Bundle", b"<EventLog"];
 
 /// Whether these bytes begin like messages and not like a table or JSON.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! From bytes to accesses, context facts or rejects; never an exception.
 //!
-//! A source hands over bytes with positions. [`format::detect`] looks at the first of them and says
+//! A source hands over bytes with positions. [`detect::detect`] looks at the first of them and says
 //! how records stand in the file ([`Layout`]); a [`Decoder`] reads [`Chunk`]s or single messages
 //! and tells a [`DecodeSink`] what it found. Events borrow from the chunk they stand in.
 //!
@@ -11,15 +11,22 @@ pub mod canonical;
 mod collect;
 pub mod context;
 mod counters;
+pub mod crosswalk;
 pub mod csv;
 mod decoder;
+pub mod detect;
+pub mod epic;
 pub mod fhir;
+pub mod foreign;
 pub mod format;
 mod framed;
+pub mod hl7;
 pub mod json;
+pub mod mapped;
 pub mod messages;
 mod rows;
 mod scan;
+pub mod synthea;
 mod syslog;
 pub mod time;
 pub mod xml;

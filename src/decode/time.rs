@@ -45,7 +45,12 @@ impl LocalClock {
 
     /// Reads an instant; `None` when the text is none.
     pub fn instant(&mut self, text: &str) -> Option<Timestamp> {
-        match read_instant(text)? {
+        self.written(read_instant(text)?)
+    }
+
+    /// The instant that was written.
+    pub fn written(&mut self, written: Written) -> Option<Timestamp> {
+        match written {
             Written::Absolute(at) => Some(at),
             Written::Local(micros) => self.local(micros),
         }

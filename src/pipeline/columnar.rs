@@ -112,7 +112,7 @@ fn open(path: &Path, expect: Expect) -> Result<(ParquetScan, Option<Table>)> {
     match expect {
         Expect::Accesses => Ok((ParquetScan::open(path, &parquet_scan::ACCESSES)?, None)),
         Expect::Table(table) => Ok((ParquetScan::open(path, columns_of(table)?)?, Some(table))),
-        Expect::Anything => {
+        Expect::Feed | Expect::Anything => {
             let accesses = ParquetScan::open(path, &parquet_scan::ACCESSES);
             let tables = || {
                 Table::ALL

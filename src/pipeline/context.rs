@@ -1,6 +1,7 @@
 //! Loads a context directory.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -38,6 +39,7 @@ struct Facts<'d> {
     draft: &'d mut Draft,
     rejects: &'d mut Vec<Reject>,
     seen: &'d mut Vec<Seen>,
+    tables: &'d mut BTreeSet<Table>,
 }
 
 impl DecodeSink for Facts<'_> {
@@ -45,6 +47,7 @@ impl DecodeSink for Facts<'_> {
 
     fn context(&mut self, update: ContextUpdate, line: u64) {
         self.seen.extend(conflicts::seen(&update, line));
+        self.tables.extend(update.record.as_ref().map(Table::of));
         self.draft.push(self.dictionary, &update);
     }
 
@@ -61,7 +64,12 @@ pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
     let listing = ContextDir::list(dir)?;
     let mut loaded = Loaded { missing: listing.missing(), ..Loaded::default() };
     for (table, path) in &listing.files {
-        let counters = load_table(*table, path, zone, engine, &mut loaded)?;
+        let files = Files {
+            paths: vec![path.clone()],
+            expect: Expect::Table(*table),
+            at_once: 2 * rayon::current_num_threads(),
+        };
+        let counters = load_files(files, zone, engine, &mut loaded)?;
         if counters.records > 0 && counters.context_updates == 0 {
             bail!(
                 "{}: none of its {} records can be read as {table}; see their reasons with `chartsentry inspect`",
@@ -71,20 +79,32 @@ pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
         }
         loaded.counters.add(&counters);
     }
+    // What a message says may depend on those before it.
+    let feeds = Files { paths: listing.feeds, expect: Expect::Feed, at_once: 1 };
+    let counters = load_files(feeds, zone, engine, &mut loaded)?;
+    loaded.counters.add(&counters);
     Ok(loaded)
 }
 
-fn load_table(table: Table, path: &Path, zone: &Zone, engine: &mut Engine, loaded: &mut Loaded) -> Result<Counters> {
+/// Files that are read together, and how many decoders share them.
+struct Files {
+    paths: Vec<PathBuf>,
+    expect: Expect,
+    at_once: usize,
+}
+
+fn load_files(files: Files, zone: &Zone, engine: &mut Engine, loaded: &mut Loaded) -> Result<Counters> {
+    let Files { paths, expect, at_once } = files;
     let sizes = Sizes { block: BLOCK, ..Sizes::default() };
-    let mut pieces = BlockReader::new(vec![path.to_owned()], Expect::Table(table), sizes);
-    let mut decoders = vec![Decoder::new(zone.clone()); 2 * rayon::current_num_threads()];
+    let mut pieces = BlockReader::new(paths, expect, sizes);
+    let mut decoders = vec![Decoder::new(zone.clone()); at_once];
     let (mut found, mut rows) = (Vec::new(), Rows::default());
     loop {
         let group: Vec<Piece> = pieces.by_ref().take(decoders.len()).collect::<Result<_, _>>()?;
         let mut parts: Vec<Part<'_>> = group.iter().zip(&mut decoders).map(Part::new).collect();
         let learned = found.len();
         engine.learn_beside(std::mem::take(&mut found), &mut parts, |part, dictionary| {
-            part.read = read(table, zone, part, dictionary);
+            part.read = read(expect, zone, part, dictionary);
         });
         if learned + parts.len() == 0 {
             break;
@@ -93,7 +113,11 @@ fn load_table(table: Table, path: &Path, zone: &Zone, engine: &mut Engine, loade
             part.read?;
             found.push(part.draft);
             loaded.rejects.extend(part.rejects);
-            rows.add(table, part.seen, &mut loaded.conflicts);
+            loaded.missing.retain(|table| !part.tables.contains(table));
+            // The messages of a feed are versions, which may say another thing each time.
+            if let Expect::Table(table) = expect {
+                rows.add(table, part.seen, &mut loaded.conflicts);
+            }
         }
     }
     let mut counters = Counters::default();
@@ -108,24 +132,32 @@ struct Part<'p> {
     draft: Draft,
     rejects: Vec<Reject>,
     seen: Vec<Seen>,
+    /// The tables that its records belong to.
+    tables: BTreeSet<Table>,
     read: Result<()>,
 }
 
 impl<'p> Part<'p> {
     fn new((piece, decoder): (&'p Piece, &'p mut Decoder)) -> Self {
-        Self { piece, decoder, draft: Draft::default(), rejects: Vec::new(), seen: Vec::new(), read: Ok(()) }
+        Self {
+            piece,
+            decoder,
+            draft: Draft::default(),
+            rejects: Vec::new(),
+            seen: Vec::new(),
+            tables: BTreeSet::new(),
+            read: Ok(()),
+        }
     }
 }
 
-fn read(table: Table, zone: &Zone, part: &mut Part<'_>, dictionary: &Dictionary) -> Result<()> {
-    let Part { draft, rejects, seen, .. } = part;
-    let mut facts = Facts { dictionary, draft, rejects, seen };
+fn read(expect: Expect, zone: &Zone, part: &mut Part<'_>, dictionary: &Dictionary) -> Result<()> {
+    let Part { draft, rejects, seen, tables, .. } = part;
+    let mut facts = Facts { dictionary, draft, rejects, seen, tables };
     match part.piece {
         Piece::Block(block) => part.decoder.chunk(&block.chunk(), &mut facts),
         Piece::Reject(reject, layout) => part.decoder.source_reject(reject.clone(), layout.format, &mut facts),
-        Piece::Columnar { path, file, .. } => {
-            columnar::read(path, file, Expect::Table(table), zone, part.decoder, &mut facts)?
-        }
+        Piece::Columnar { path, file, .. } => columnar::read(path, file, expect, zone, part.decoder, &mut facts)?,
     }
     Ok(())
 }

@@ -58,6 +58,19 @@ impl Table {
         }
     }
 
+    /// The table that a record belongs to.
+    #[must_use]
+    pub const fn of(record: &ContextRecord) -> Self {
+        match record {
+            ContextRecord::Workforce(_) => Self::Workforce,
+            ContextRecord::Patient(_) => Self::Patients,
+            ContextRecord::RelatedPerson(_) => Self::RelatedPersons,
+            ContextRecord::Relationship(_) => Self::Relationships,
+            ContextRecord::Shift(_) => Self::Shifts,
+            ContextRecord::FeedStatus(_) => Self::FeedStatus,
+        }
+    }
+
     /// The table whose messages say `name` in `type`, in any case.
     #[must_use]
     pub fn from_type(name: &str) -> Option<Self> {

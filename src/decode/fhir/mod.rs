@@ -16,8 +16,9 @@
 pub mod action;
 pub mod agent;
 pub mod entity;
+pub mod resources;
 mod search;
-mod view;
+pub(super) mod view;
 
 use std::borrow::Cow;
 

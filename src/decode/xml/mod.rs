@@ -6,6 +6,7 @@ mod fhir;
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::Value;
 
+use super::epic::{self, Siem};
 use super::{Fault, Format};
 use crate::model::reject::RejectCode;
 
@@ -16,64 +17,76 @@ const MAX_DEPTH: usize = 100;
 
 /// One record of an XML document.
 #[derive(Debug)]
-pub struct Record {
+pub struct Record<'d> {
     pub format: Format,
     /// The line in the document, from 1.
     pub line: u64,
-    /// A FHIR resource.
-    pub resource: Value,
+    pub content: Content<'d>,
 }
 
-/// The records of a document; `sent_at` is the time of the syslog header it came under.
+/// What a record is.
+#[derive(Debug)]
+pub enum Content<'d> {
+    /// A FHIR resource, or what says the same.
+    Resource(Value),
+    /// An event of Epic.
+    Epic(Siem<'d>),
+}
+
+/// Hands the records of a document to `visit`; `sent_at` is the time of the syslog header it came under.
 ///
 /// # Errors
 /// When the text is no XML, has a document type (entities could stand for anything), or holds no known record.
-pub fn records(text: &str, sent_at: Option<&str>) -> Result<Vec<Record>, Fault> {
+pub fn visit_records(text: &str, sent_at: Option<&str>, visit: &mut dyn FnMut(Record<'_>)) -> Result<(), Fault> {
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| not_xml(&error))?;
-    let mut found = Vec::new();
-    collect(&document, document.root_element(), sent_at, MAX_DEPTH, &mut found);
-    if found.is_empty() {
-        let sentence = "an XML document without AuditMessage, AuditEvent or another FHIR resource";
+    let mut walk = Walk { document: &document, sent_at, visit, found: 0 };
+    walk.take(document.root_element(), MAX_DEPTH);
+    if walk.found == 0 {
+        let sentence = "an XML document without AuditMessage, AuditEvent, another FHIR resource or EventLog";
         return Err(Fault::new(RejectCode::UnknownType, sentence));
     }
-    Ok(found)
+    Ok(())
 }
 
-/// Takes records out of an element: itself, the entries of a Bundle, or what a wrapper of another name holds.
-fn collect(
-    document: &Document<'_>,
-    element: Node<'_, '_>,
-    sent_at: Option<&str>,
-    depth: usize,
-    into: &mut Vec<Record>,
-) {
-    if depth == 0 {
-        return;
+/// Looks for records in a document.
+struct Walk<'w, 'd, 'i> {
+    document: &'d Document<'i>,
+    sent_at: Option<&'w str>,
+    visit: &'w mut dyn FnMut(Record<'_>),
+    found: u64,
+}
+
+impl<'d> Walk<'_, 'd, '_> {
+    /// Takes records out of an element: itself, the entries of a Bundle, or what a wrapper of another name holds.
+    fn take(&mut self, element: Node<'d, '_>, depth: usize) {
+        if depth == 0 {
+            return;
+        }
+        match element.tag_name().name() {
+            "AuditMessage" => {
+                self.tell(element, Format::AtnaXml, Content::Resource(atna::audit_event(element, self.sent_at)));
+            }
+            "EventLog" => self.tell(element, Format::EpicXml, Content::Epic(epic::read_element(element))),
+            "Bundle" => {
+                let entries = element.children().filter(|child| child.tag_name().name() == "entry");
+                let resources = entries.flat_map(|entry| entry.children());
+                let resources = resources.filter(|child| child.tag_name().name() == "resource");
+                for resource in resources.flat_map(|resource| resource.children()).filter(Node::is_element) {
+                    self.take(resource, depth - 1);
+                }
+            }
+            _ if fhir::is_resource(element) => {
+                self.tell(element, Format::FhirXml, Content::Resource(fhir::resource(element, MAX_DEPTH)));
+            }
+            _ => element.children().filter(Node::is_element).for_each(|child| self.take(child, depth - 1)),
+        }
     }
-    let line = || u64::from(document.text_pos_at(element.range().start).row);
-    match element.tag_name().name() {
-        "AuditMessage" => into.push(Record {
-            format: if sent_at.is_some() { Format::AtnaSyslog } else { Format::AtnaXml },
-            line: line(),
-            resource: atna::audit_event(element, sent_at),
-        }),
-        "Bundle" => {
-            let entries = element.children().filter(|child| child.tag_name().name() == "entry");
-            let resources =
-                entries.flat_map(|entry| entry.children()).filter(|child| child.tag_name().name() == "resource");
-            for resource in resources.flat_map(|resource| resource.children()).filter(Node::is_element) {
-                collect(document, resource, sent_at, depth - 1, into);
-            }
-        }
-        _ if fhir::is_resource(element) => {
-            into.push(Record { format: Format::FhirXml, line: line(), resource: fhir::resource(element, MAX_DEPTH) });
-        }
-        _ => {
-            for child in element.children().filter(Node::is_element) {
-                collect(document, child, sent_at, depth - 1, into);
-            }
-        }
+
+    fn tell(&mut self, element: Node<'_, '_>, format: Format, content: Content<'_>) {
+        self.found += 1;
+        let line = u64::from(self.document.text_pos_at(element.range().start).row);
+        (self.visit)(Record { format, line, content });
     }
 }
 

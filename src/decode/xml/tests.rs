@@ -4,11 +4,20 @@ use crate::decode::time::LocalClock;
 use crate::model::access::{AccessEvent, Action, Outcome};
 use crate::model::time::Zone;
 
+fn records(text: &str, sent_at: Option<&str>) -> Result<Vec<Value>, Fault> {
+    let mut found = Vec::new();
+    visit_records(text, sent_at, &mut |record| match record.content {
+        Content::Resource(resource) => found.push(resource),
+        Content::Epic(_) => found.push(Value::Null),
+    })?;
+    Ok(found)
+}
+
 fn accesses(text: &str, sent_at: Option<&str>) -> Vec<AccessEvent<'static>> {
     let mut clock = LocalClock::new(Zone::named("America/Los_Angeles").unwrap());
     let mut found = Vec::new();
     for record in records(text, sent_at).unwrap() {
-        fhir::accesses(&record.resource, &mut clock, &mut |event| found.push(crate::decode::owned(event))).unwrap();
+        fhir::accesses(&record, &mut clock, &mut |event| found.push(crate::decode::owned(event))).unwrap();
     }
     found
 }
@@ -52,8 +61,8 @@ fn a_message_is_an_access_of_the_person_to_each_patient() {
 fn a_missing_time_is_that_of_the_header_and_said_so() {
     let sent = Some("2026-06-01T07:00:00Z");
     assert_eq!(accesses(&message(""), sent)[0].occurred_at.to_string(), "2026-06-01T07:00:00.000000Z");
-    assert!(records(&message(""), sent).unwrap()[0].resource.get(atna::HEADER_TIME).is_some());
-    assert!(records(&message(TIME), sent).unwrap()[0].resource.get(atna::HEADER_TIME).is_none());
+    assert!(records(&message(""), sent).unwrap()[0].get(atna::HEADER_TIME).is_some());
+    assert!(records(&message(TIME), sent).unwrap()[0].get(atna::HEADER_TIME).is_none());
 }
 
 #[test]
@@ -72,11 +81,11 @@ fn a_resource_in_xml_says_what_it_says_in_json() {
         <entity><what><reference value="Patient/p1"/></what><role><code value="1"/></role></entity>
         </AuditEvent></resource></entry><entry><resource><Patient><id value="p1"/></Patient></resource></entry></Bundle>"##;
     let found = records(text, None).unwrap();
-    let kinds: Vec<_> = found.iter().map(|record| record.resource["resourceType"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = found.iter().map(|record| record["resourceType"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["AuditEvent", "Patient"]);
     let mut clock = LocalClock::new(Zone::named("UTC").unwrap());
     let mut events = Vec::new();
-    fhir::accesses(&found[0].resource, &mut clock, &mut |event| events.push(crate::decode::owned(event))).unwrap();
+    fhir::accesses(&found[0], &mut clock, &mut |event| events.push(crate::decode::owned(event))).unwrap();
     assert_eq!((events[0].event_id.as_ref(), events[0].user_id.as_ref()), ("e1", "u1"));
     assert_eq!((events[0].patient_id.as_deref(), events[0].action), (Some("Patient/p1"), Action::View));
 }

@@ -69,13 +69,12 @@ impl DecodeSink for People {
 /// When the directory or a table cannot be read.
 pub fn read(dir: &Path, zone: &Zone) -> Result<People> {
     let mut people = People::default();
-    for (table, path) in &ContextDir::list(dir)?.files {
-        if !matches!(table, Table::Workforce | Table::Patients) {
-            continue;
-        }
-        let expect = Expect::Table(*table);
+    let ContextDir { files, feeds } = ContextDir::list(dir)?;
+    let tables = files.into_iter().filter(|(table, _)| matches!(table, Table::Workforce | Table::Patients));
+    let tables = tables.map(|(table, path)| (Expect::Table(table), vec![path]));
+    for (expect, paths) in tables.chain([(Expect::Feed, feeds)]) {
         let mut decoder = Decoder::new(zone.clone());
-        for piece in BlockReader::new(vec![path.clone()], expect, Sizes::default()) {
+        for piece in BlockReader::new(paths, expect, Sizes::default()) {
             match piece? {
                 Piece::Block(block) => decoder.chunk(&block.chunk(), &mut people),
                 Piece::Reject(reject, layout) => decoder.source_reject(reject, layout.format, &mut people),

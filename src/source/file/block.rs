@@ -9,7 +9,10 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::SourceError;
 use super::input::{Input, Progress};
 use crate::decode::csv::last_record_end;
-use crate::decode::format::{Body, detect};
+use crate::decode::detect::detect;
+use crate::decode::foreign::last_end as last_row_end;
+use crate::decode::format::Body;
+use crate::decode::hl7::last_start as last_message_start;
 use crate::decode::messages::last_end as last_message_end;
 use crate::decode::{Chunk, Expect, Layout, MAX_RECORD, reject};
 use crate::model::reject::{Place, Reject, RejectCode};
@@ -244,7 +247,9 @@ impl Cutter {
         let bytes = &self.pending[..size.min(self.pending.len())];
         match &self.layout.body {
             Body::AccessCsv(columns) | Body::TableCsv(_, columns) => last_record_end(bytes, columns.slots.len()),
-            Body::Messages => last_message_end(bytes),
+            Body::Messages(_) => last_message_end(bytes),
+            Body::Hl7 => last_message_start(bytes),
+            Body::Foreign(_) => last_row_end(bytes),
             Body::Lines(_) => memrchr(b'\n', bytes).map_or(0, |at| at + 1),
             Body::Document(_) | Body::Columnar => 0,
         }

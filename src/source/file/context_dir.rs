@@ -1,26 +1,35 @@
-//! Which context tables a directory holds.
+//! Which context tables a directory holds, and which feeds of other systems.
 
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
+use super::input::{Input, Progress};
 use crate::decode::context::Table;
+use crate::decode::{Expect, detect};
 
 const KINDS: [&str; 4] = ["csv", "ndjson", "jsonl", "parquet"];
 const PACKED: [&str; 2] = ["gz", "zst"];
+/// What files of feeds are called; whether they are, their content says.
+const FEEDS: [&str; 8] = ["hl7", "er7", "txt", "json", "ndjson", "jsonl", "xml", "csv"];
+/// How much of a file is looked at.
+const HEAD: usize = 64 << 10;
 
 /// The tables of a context directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextDir {
     /// The tables that exist, in the order in which they are read.
     pub files: Vec<(Table, PathBuf)>,
+    /// Files of other systems: HL7 v2 messages, FHIR resources, Synthea's tables. Sorted by name: messages are read in
+    /// that order.
+    pub feeds: Vec<PathBuf>,
 }
 
 impl ContextDir {
-    /// Looks `dir` through: `workforce.csv`, `patients.ndjson`, `relationships.csv.gz` ... Other
-    /// files are left alone.
+    /// Looks `dir` through: `workforce.csv`, `patients.ndjson`, `relationships.csv.gz` ..., and whatever holds HL7 v2
+    /// messages, FHIR resources or Synthea's tables. Other files are left alone.
     ///
     /// # Errors
-    /// When it is no directory, holds none of the tables, or one of them twice.
+    /// When it is no directory, holds neither table nor feed, or a table twice.
     pub fn list(dir: &Path) -> Result<Self, SourceError> {
         let complaint = |error: String| SourceError::ContextDirectory { path: dir.display().to_string(), error };
         let entries = std::fs::read_dir(dir).map_err(|error| complaint(error.to_string()))?;
@@ -30,8 +39,14 @@ impl ContextDir {
         }
         paths.sort();
         let mut files: Vec<(Table, PathBuf)> = Vec::new();
+        let mut feeds = Vec::new();
         for path in paths.into_iter().filter(|path| path.is_file()) {
-            let Some(table) = path.file_name().and_then(|name| table_of(name.to_str()?)) else { continue };
+            let Some(table) = path.file_name().and_then(|name| table_of(name.to_str()?)) else {
+                if is_feed(&path) {
+                    feeds.push(path);
+                }
+                continue;
+            };
             if let Some((_, other)) = files.iter().find(|(found, _)| *found == table) {
                 return Err(complaint(format!(
                     "the table {table} stands in it twice ({} and {}): keep one",
@@ -41,15 +56,16 @@ impl ContextDir {
             }
             files.push((table, path));
         }
-        if files.is_empty() {
+        if files.is_empty() && feeds.is_empty() {
             let names: Vec<_> = Table::ALL.into_iter().map(Table::name).collect();
             return Err(complaint(format!(
-                "it holds no context table: expected any of {} as .csv, .ndjson or .parquet (.gz and .zst too)",
+                "it holds no context table: expected any of {} as .csv, .ndjson or .parquet, or HL7 v2, FHIR or Synthea \
+                 files (.gz and .zst too)",
                 names.join(", ")
             )));
         }
         files.sort();
-        Ok(Self { files })
+        Ok(Self { files, feeds })
     }
 
     /// The tables that the directory lacks.
@@ -59,11 +75,27 @@ impl ContextDir {
     }
 }
 
+/// Whether a file is called like a feed and begins like one. One that cannot be read is none.
+fn is_feed(path: &Path) -> bool {
+    let is_called_so =
+        path.file_name().and_then(|name| stem_of(&name.to_str()?.to_ascii_lowercase(), &FEEDS)).is_some();
+    let head = || {
+        let mut head = Vec::new();
+        Input::open(path, &Progress::default()).and_then(|mut input| input.read(&mut head, HEAD)).ok()?;
+        Some(head)
+    };
+    is_called_so && head().is_some_and(|head| detect::detect(&head, head.len() < HEAD, Expect::Feed).is_ok())
+}
+
+/// A file name without its kind and without what it is packed with.
+fn stem_of(name: &str, kinds: &[&str]) -> Option<String> {
+    let name = PACKED.iter().find_map(|packed| name.strip_suffix(packed)?.strip_suffix('.')).unwrap_or(name);
+    kinds.iter().find_map(|kind| name.strip_suffix(kind)?.strip_suffix('.')).map(str::to_owned)
+}
+
 /// The table that a file name stands for, in any case.
 fn table_of(name: &str) -> Option<Table> {
-    let name = name.to_ascii_lowercase();
-    let name = PACKED.iter().find_map(|packed| name.strip_suffix(packed)?.strip_suffix('.')).unwrap_or(&name);
-    let stem = KINDS.iter().find_map(|kind| name.strip_suffix(kind)?.strip_suffix('.'))?;
+    let stem = stem_of(&name.to_ascii_lowercase(), &KINDS)?;
     Table::ALL.into_iter().find(|table| table.name() == stem)
 }
 

@@ -1,0 +1,130 @@
+//! The data types that matter here: who (XCN, CX, XPN), where (PL, XAD), how to reach them (XTN).
+
+use super::message::{Field, Message, Segment, Text};
+
+/// Identifier types (HL7 table 0203) that name a patient of this hospital, best first.
+const PATIENT_TYPES: [&str; 3] = ["MR", "PI", "PT"];
+/// Identifier types that never do: documents, insurers, accounts, anonymous ids.
+const OTHER_TYPES: [&str; 15] =
+    ["SS", "SSN", "DL", "PPN", "ANON", "ANC", "AN", "ANT", "VN", "NPI", "MC", "MA", "TAX", "CF", "PRC"];
+/// Telecom types (XTN-2, XTN-3) that are no phones.
+const NO_PHONES: [&str; 7] = ["NET", "Internet", "X.400", "FX", "BP", "TDD", "BPN"];
+
+/// A name (XPN).
+pub(super) struct Name {
+    pub given: Option<String>,
+    pub family: Option<String>,
+    /// Other family names: maiden and birth names, aliases.
+    pub others: Vec<String>,
+}
+
+/// An address (XAD).
+pub(super) struct Address {
+    pub street: Option<String>,
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+}
+
+/// The patient's id: PID-3 by its type, else PID-2.
+pub(super) fn patient_id(pid: Segment<'_>) -> Option<String> {
+    best_id(pid.field(3)).or_else(|| best_id(pid.field(2)))
+}
+
+/// The id of a CX list that names a patient: typed as such, else the first that is nothing else.
+pub(super) fn best_id(ids: Field<'_>) -> Option<String> {
+    typed_id(ids).or_else(|| {
+        let mut others = ids.repetitions().filter(|id| !OTHER_TYPES.iter().any(|kind| has_type(*id, kind)));
+        others.find_map(|id| id.part(1).value())
+    })
+}
+
+/// The id of a CX list whose type says that it names a patient.
+pub(super) fn typed_id(ids: Field<'_>) -> Option<String> {
+    PATIENT_TYPES
+        .iter()
+        .find_map(|kind| ids.repetitions().filter(|id| has_type(*id, kind)).find_map(|id| id.part(1).value()))
+}
+
+fn has_type(id: Field<'_>, wanted: &str) -> bool {
+    id.part(5).value().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
+}
+
+/// The visit number: PV1-19, else the account PID-18, else PV1-50.
+pub(super) fn visit_number(message: &Message<'_>) -> Option<String> {
+    [("PV1", 19), ("PID", 18), ("PV1", 50)]
+        .into_iter()
+        .find_map(|(segment, number)| message.field(segment, number).part(1).value())
+}
+
+/// The ids of every person in a field (XCN.1); those without one are left out.
+pub(super) fn people(field: Field<'_>) -> Vec<String> {
+    let mut ids: Vec<String> = field.repetitions().filter_map(|person| person.part(1).value()).collect();
+    ids.dedup();
+    ids
+}
+
+/// The unit of a location (PL): point of care, else its description, else the facility.
+pub(super) fn place(field: Field<'_>) -> Option<String> {
+    [1, 9, 4].into_iter().find_map(|part| field.part(part).value())
+}
+
+/// What a coded element means: its text, else its code.
+pub(super) fn meaning(field: Field<'_>) -> Option<String> {
+    field.part(2).value().or_else(|| field.part(1).value())
+}
+
+/// A list of names (XPN): the legal one is the name, all others are other names. `None` when the
+/// field says nothing.
+pub(super) fn name(field: Field<'_>) -> Option<Name> {
+    let is_stated = |name: &Field<'_>| [1, 2].iter().any(|part| name.part(*part).text() != Text::Missing);
+    let names: Vec<Field<'_>> = field.repetitions().filter(is_stated).collect();
+    let rank = |name: &&Field<'_>| match name.part(7).value().as_deref() {
+        Some("L" | "l") => 0,
+        None | Some("D" | "C" | "U") => 1,
+        Some("M" | "A" | "N" | "S" | "B") => 3,
+        Some(_) => 2,
+    };
+    let main = names.iter().min_by_key(rank)?;
+    let family = main.part(1).subcomponent(1).value();
+    let own = names.iter().map(|name| name.part(1).subcomponent(3).value());
+    let others = names.iter().map(|name| name.part(1).subcomponent(1).value()).chain(own).flatten();
+    let mut others: Vec<String> = others.filter(|other| Some(other) != family.as_ref()).collect();
+    others.sort();
+    others.dedup();
+    Some(Name { given: main.part(2).value(), family, others })
+}
+
+/// The home address of a list (XAD), else the first. `None` when the field says nothing.
+pub(super) fn address(field: Field<'_>) -> Option<Address> {
+    let is_stated = |address: &Field<'_>| [1, 3, 5].iter().any(|part| address.part(*part).text() != Text::Missing);
+    let home = |address: &Field<'_>| {
+        let kind = address.part(7).value().unwrap_or_default();
+        ["H", "P", "L"].iter().any(|wanted| wanted.eq_ignore_ascii_case(&kind))
+    };
+    let mut stated = field.repetitions().filter(is_stated);
+    let first = stated.next()?;
+    let chosen = if home(&first) { first } else { stated.find(home).unwrap_or(first) };
+    let line = chosen.part(1);
+    let (whole, street, house) =
+        (line.subcomponent(1).value(), line.subcomponent(2).value(), line.subcomponent(3).value());
+    let street = match (whole, street) {
+        (Some(number), Some(street)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(format!("{number} {street}"))
+        }
+        (None, Some(street)) => Some(house.map_or(street.clone(), |house| format!("{house} {street}"))),
+        (whole, _) => whole,
+    };
+    Some(Address { street, city: chosen.part(3).value(), postal_code: chosen.part(5).value() })
+}
+
+/// The first phone number of a list (XTN): as text, else area and number, else unformatted.
+pub(super) fn phone(field: Field<'_>) -> Option<String> {
+    let is_phone = |entry: &Field<'_>| {
+        let kinds = [entry.part(2).value(), entry.part(3).value()];
+        !kinds.iter().flatten().any(|kind| NO_PHONES.iter().any(|other| other.eq_ignore_ascii_case(kind)))
+    };
+    field.repetitions().filter(is_phone).find_map(|entry| {
+        let split = || Some(format!("{}{}", entry.part(6).value().unwrap_or_default(), entry.part(7).value()?));
+        entry.part(1).value().or_else(split).or_else(|| entry.part(12).value())
+    })
+}

@@ -1,0 +1,44 @@
+//! HL7 v2 messages (ADT, SIU, ORM, MFN) as context facts.
+//!
+//! | Message | Said in | Becomes |
+//! |---|---|---|
+//! | ADT A01 A04 A05 | PV1-3, PV1-44, PV2-8 | a stay of the patient in a department |
+//! | ADT A02 A06 A07 | PV1-3, PV1-6, EVN-6 | the end of one stay, the start of the next |
+//! | ADT A03 | PV1-45, else EVN-6 | the end of stays and clinicians |
+//! | ADT A11 A23 A38; A12; A13 | | withdrawal; the stay before; a visit open again |
+//! | any ADT of a visit | PV1-7, 8, 9, 17, 52; PD1-4; ROL, PRT | clinicians, as long as the visit |
+//! | any ADT | PID, PD1, PV1-16, ARV; NK1, GT1 | patient; contacts |
+//! | ADT A18 A30 A34-A36 A39 A40 | MRG-1 | the old id, merged into PID-3 |
+//! | SIU S12-S19, S26 | SCH, AIS, AIP, AIL | appointment of a person or a department |
+//! | ORM, OMG, OML, OMI | ORC-12, OBR-16 | an order, for a day |
+//! | MFN, PMU | STF, PRA | member of the workforce |
+//!
+//! A fact is known from MSH-7 on. MSH-9 names the event, because EVN-1 is often wrong.
+
+mod appointment;
+mod desk;
+mod fields;
+mod message;
+mod patient;
+mod split;
+mod staff;
+#[cfg(test)]
+mod tests;
+mod time;
+mod visit;
+
+pub use desk::Desk;
+pub use message::{Field, Message, Segment, Text};
+pub use split::{last_start, looks_like, visit_messages};
+
+use super::Fault;
+use super::time::LocalClock;
+use crate::model::context::ContextUpdate;
+
+/// What one message changes. Messages of one feed go to one desk, in their order.
+///
+/// # Errors
+/// `UnknownType` when the bytes are no HL7 v2, and the faults of [`Desk::take`].
+pub fn updates(desk: &mut Desk, bytes: &[u8], clock: &mut LocalClock) -> Result<Vec<ContextUpdate>, Fault> {
+    desk.take(&Message::read(bytes)?, clock)
+}

@@ -1,0 +1,347 @@
+//! One visit: where the patient lay and who cared for them, from all messages so far.
+//!
+//! A visit is kept as moves and clinicians, not as intervals, so that messages out of order give
+//! the same stays: a stay lasts from its move to the next one, or to the discharge.
+
+use std::collections::BTreeMap;
+
+use super::fields;
+use super::message::Message;
+use crate::model::context::{Holder, Recorded, Relationship, RelationshipKind};
+use crate::model::time::Timestamp;
+
+/// Relationships by their key.
+pub(super) type Facts = BTreeMap<String, Relationship>;
+
+/// What a message does to a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Admit,
+    /// A pre-admission.
+    Expect,
+    /// A transfer, or a change of class.
+    Transfer,
+    Discharge,
+    Update,
+    Cancel,
+    CancelTransfer,
+    CancelDischarge,
+}
+
+/// What a message says of a visit.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    pub change: Change,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When it was said.
+    pub heard_at: Timestamp,
+    pub patient: String,
+    /// PV1-44; of a pre-admission PV2-8.
+    pub admitted: Option<Timestamp>,
+    /// PV1-45.
+    pub discharged: Option<Timestamp>,
+    pub place: Option<String>,
+    pub earlier_place: Option<String>,
+    pub roles: Roles,
+}
+
+/// The people of each role that a message speaks of; nobody where it deletes them.
+pub(super) type Roles = BTreeMap<&'static str, Vec<String>>;
+
+/// Who has which role: PV1-7, 8, 9, 17, 52; PD1-4; ROL-4 and PRT-5.
+pub(super) fn roles(message: &Message<'_>) -> Roles {
+    let mut roles = Roles::new();
+    let fields = [
+        ("attending", "PV1", 7),
+        ("referring", "PV1", 8),
+        ("consulting", "PV1", 9),
+        ("admitting", "PV1", 17),
+        ("other", "PV1", 52),
+        ("primary-care", "PD1", 4),
+    ];
+    for (role, segment, number) in fields {
+        let field = message.field(segment, number);
+        let people = fields::people(field);
+        if !people.is_empty() || field.is_deleted() {
+            roles.insert(role, people);
+        }
+    }
+    for segment in message.segments() {
+        let (code, person) = if segment.is("ROL") {
+            (segment.field(3), segment.field(4))
+        } else if segment.is("PRT") {
+            (segment.field(4), segment.field(5))
+        } else {
+            continue;
+        };
+        let action = segment.field(2).value().unwrap_or_default().to_ascii_uppercase();
+        if matches!(action.as_str(), "DE" | "D" | "DELETE") {
+            continue;
+        }
+        let role = role(&code.part(1).value().unwrap_or_default());
+        for id in fields::people(person) {
+            let people = roles.entry(role).or_default();
+            if !people.contains(&id) {
+                people.push(id);
+            }
+        }
+    }
+    roles
+}
+
+/// A role of HL7 table 0443.
+fn role(code: &str) -> &'static str {
+    match code.to_ascii_uppercase().as_str() {
+        "AT" => "attending",
+        "AD" => "admitting",
+        "CP" => "consulting",
+        "RP" | "RT" => "referring",
+        "PP" | "FHCP" => "primary-care",
+        _ => "team",
+    }
+}
+
+fn kind(role: &str) -> RelationshipKind {
+    match role {
+        "consulting" => RelationshipKind::Consult,
+        "referring" => RelationshipKind::Referral,
+        "primary-care" | "team" => RelationshipKind::CareTeam,
+        _ => RelationshipKind::Encounter,
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Move {
+    starts: Timestamp,
+    place: String,
+}
+
+#[derive(Clone, Debug)]
+struct Clinician {
+    role: &'static str,
+    user: String,
+    starts: Timestamp,
+    ends: Option<Timestamp>,
+}
+
+/// A visit as known so far.
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    patient: String,
+    /// The visit number, where there is one.
+    number: Option<String>,
+    starts: Timestamp,
+    ends: Option<Timestamp>,
+    /// In the order of time; neighbours differ.
+    moves: Vec<Move>,
+    clinicians: Vec<Clinician>,
+    is_expected: bool,
+    is_cancelled: bool,
+    /// Nothing was said of it yet.
+    is_new: bool,
+    /// The newest message.
+    pub heard_at: Timestamp,
+    /// The newest message that took something back.
+    undone_at: Option<Timestamp>,
+}
+
+impl Visit {
+    /// A visit that is first heard of with `news`.
+    pub(super) fn new(number: Option<String>, news: &News) -> Self {
+        Self {
+            patient: news.patient.clone(),
+            number,
+            starts: news.admitted.unwrap_or(news.at),
+            ends: None,
+            moves: Vec::new(),
+            clinicians: Vec::new(),
+            is_expected: false,
+            is_cancelled: false,
+            is_new: true,
+            heard_at: news.heard_at,
+            undone_at: None,
+        }
+    }
+
+    /// Takes what a message says. One that is older than a cancellation may be what was cancelled,
+    /// and one that repeats it cancels nothing more: both say nothing.
+    pub(super) fn hear(&mut self, news: &News) {
+        let undoes = matches!(news.change, Change::Cancel | Change::CancelTransfer | Change::CancelDischarge);
+        let is_stale = |undone: Timestamp| news.heard_at < undone || (undoes && news.heard_at == undone);
+        if self.undone_at.is_some_and(is_stale) {
+            return;
+        }
+        let is_late = news.heard_at < self.heard_at;
+        self.heard_at = self.heard_at.max(news.heard_at);
+        if undoes {
+            self.undone_at = Some(news.heard_at);
+            self.undo(news);
+        } else if !self.is_cancelled || matches!(news.change, Change::Admit | Change::Expect) {
+            self.advance(news, is_late);
+        }
+        self.is_new = false;
+    }
+
+    fn undo(&mut self, news: &News) {
+        if self.moves.is_empty() {
+            self.put(self.starts, news.place.as_ref());
+        }
+        match news.change {
+            Change::Cancel => self.is_cancelled = true,
+            Change::CancelTransfer if self.moves.len() > 1 => {
+                self.moves.pop();
+            }
+            Change::CancelDischarge => self.ends = None,
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, news: &News, is_late: bool) {
+        let place = news.place.as_ref();
+        match news.change {
+            Change::Expect if self.is_new || self.is_expected || self.is_cancelled => self.restart(news, true),
+            Change::Update if self.is_expected && !is_late => self.restart(news, true),
+            Change::Admit if (self.is_expected && !is_late) || self.is_cancelled => self.restart(news, false),
+            Change::Admit => self.put(news.admitted.unwrap_or(news.at), place),
+            Change::Transfer => {
+                let is_unknown = self.moves.first().is_none_or(|first| news.at <= first.starts);
+                if let Some(admitted) = news.admitted.filter(|admitted| is_unknown && *admitted < news.at) {
+                    self.put(admitted, news.earlier_place.as_ref());
+                }
+                self.is_expected = false;
+                self.put(news.at, place);
+            }
+            _ if self.moves.is_empty() => self.put(self.starts, place),
+            Change::Update if !is_late && self.ends.is_none() => self.follow(news),
+            _ => {}
+        }
+        match news.change {
+            Change::Discharge => self.ends = Some(news.discharged.unwrap_or(news.at)),
+            _ if !is_late => self.ends = news.discharged.or(self.ends),
+            _ => {}
+        }
+        if let Some(admitted) = news.admitted {
+            self.begin(admitted);
+        }
+        if !is_late {
+            self.patient.clone_from(&news.patient);
+        }
+        self.name(news, is_late);
+    }
+
+    /// An update that names another unit tells of a transfer.
+    fn follow(&mut self, news: &News) {
+        if self.moves.last().is_some_and(|last| last.starts < news.at) {
+            self.put(news.at, news.place.as_ref());
+        }
+    }
+
+    /// What was expected is replaced by what is said now.
+    fn restart(&mut self, news: &News, is_expected: bool) {
+        let usual = if self.is_expected && is_expected { self.starts } else { news.at };
+        self.starts = news.admitted.unwrap_or(usual);
+        (self.ends, self.is_cancelled, self.is_expected, self.is_new) = (None, false, is_expected, true);
+        let former = std::mem::take(&mut self.moves).pop();
+        self.clinicians.iter_mut().for_each(|clinician| clinician.starts = self.starts);
+        let place = news.place.clone().or(former.map(|former| former.place));
+        self.put(self.starts, place.as_ref());
+    }
+
+    /// From `starts` on the patient is at `place`, until the next move.
+    fn put(&mut self, starts: Timestamp, place: Option<&String>) {
+        let Some(place) = place else { return };
+        match self.moves.binary_search_by_key(&starts, |known| known.starts) {
+            Ok(found) => {
+                if let Some(known) = self.moves.get_mut(found) {
+                    known.place.clone_from(place);
+                }
+            }
+            Err(before) => self.moves.insert(before, Move { starts, place: place.clone() }),
+        }
+        self.moves.dedup_by(|later, earlier| later.place == earlier.place);
+        self.begin(starts);
+    }
+
+    /// The visit began no later than this. A later time shortens nothing, because an outpatient who
+    /// becomes an inpatient gets a new PV1-44.
+    fn begin(&mut self, starts: Timestamp) {
+        if starts >= self.starts {
+            return;
+        }
+        let former = std::mem::replace(&mut self.starts, starts);
+        if let Some(first) = self.moves.first_mut().filter(|first| first.starts == former) {
+            first.starts = starts;
+        }
+        for clinician in self.clinicians.iter_mut().filter(|clinician| clinician.starts == former) {
+            clinician.starts = starts;
+        }
+    }
+
+    /// Whoever a message does not name any more has left; a late message ends nothing.
+    fn name(&mut self, news: &News, is_late: bool) {
+        let starts = if self.is_new || is_late { self.starts } else { news.at.max(self.starts) };
+        for (&role, people) in &news.roles {
+            if is_late && self.clinicians.iter().any(|known| known.role == role) {
+                continue;
+            }
+            let open = |known: &Clinician| known.role == role && known.ends.is_none();
+            for known in self.clinicians.iter_mut().filter(|known| open(known) && !people.contains(&known.user)) {
+                known.ends = Some(news.at.max(known.starts));
+            }
+            for user in people {
+                if !self.clinicians.iter().any(|known| open(known) && known.user == *user) {
+                    self.clinicians.push(Clinician { role, user: user.clone(), starts, ends: None });
+                }
+            }
+        }
+    }
+
+    /// The relationships of this visit; `name` is its part of their keys.
+    pub(super) fn facts(&self, name: &str) -> Facts {
+        let mut facts = Facts::new();
+        if self.is_cancelled {
+            return facts;
+        }
+        let next = self.moves.iter().skip(1).map(|next| Some(next.starts)).chain([None]);
+        for (stay, next) in self.moves.iter().zip(next) {
+            let holder = Holder::Department(stay.place.clone());
+            let label = format!("hl7/{name}/at/{}", stay.place);
+            self.add(&mut facts, &label, RelationshipKind::Encounter, holder, (stay.starts, next));
+        }
+        for known in &self.clinicians {
+            let holder = Holder::User(known.user.clone());
+            let label = format!("hl7/{name}/{}/{}", known.role, known.user);
+            self.add(&mut facts, &label, kind(known.role), holder, (known.starts, known.ends));
+        }
+        facts
+    }
+
+    /// Adds a relationship under `label` and the number of its turn.
+    fn add(
+        &self,
+        facts: &mut Facts,
+        label: &str,
+        kind: RelationshipKind,
+        holder: Holder,
+        (starts_at, ends): (Timestamp, Option<Timestamp>),
+    ) {
+        let mut turn = 1;
+        while facts.contains_key(&format!("{label}/{turn}")) {
+            turn += 1;
+        }
+        let key = format!("{label}/{turn}");
+        let relationship = Relationship {
+            relationship_id: key.clone(),
+            kind,
+            patient_id: self.patient.clone(),
+            holder,
+            starts_at,
+            ends_at: [ends, self.ends].into_iter().flatten().min().map(|ends| ends.max(starts_at)),
+            recorded_by: None,
+            encounter_id: self.number.clone(),
+            recorded: Recorded::default(),
+        };
+        facts.insert(key, relationship);
+    }
+}
