@@ -73,6 +73,7 @@ fn job(context: &Path, logs: &[&Path], as_of: &str) -> (TempDir, Replay) {
         as_of: Some(instant(as_of)),
         available_at: None,
         verdicts: true,
+        maps: &[],
     };
     (out, job)
 }

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::map;
+use crate::decode::mapped::Map;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format, context};
 use crate::model::access::AccessEvent;
 use crate::model::context::{ContextRecord, ContextUpdate};
@@ -33,6 +35,9 @@ pub struct InspectArgs {
     /// Say in words what became of the record at line N of each file
     #[arg(long, value_name = "N")]
     pub explain: Option<u64>,
+    /// A column map of your own for delimited exports; may be given several times
+    #[arg(long = "map", value_name = "MAP")]
+    pub maps: Vec<PathBuf>,
     /// Access logs or context tables, or globs of them, in any accepted format
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
@@ -70,7 +75,8 @@ pub fn run(
     out: &mut dyn Write,
     words: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let mut run = Run { files: 0, counters: Counters::default(), has_failed: false, words };
+    let maps = map::load_all(&args.maps)?;
+    let mut run = Run { files: 0, maps, counters: Counters::default(), has_failed: false, words };
     for pattern in &args.files {
         match paths(&[pattern], Expect::Anything) {
             Ok(found) => {
@@ -89,6 +95,7 @@ pub fn run(
 }
 
 struct Run<'w> {
+    maps: &'static [Map],
     files: u64,
     counters: Counters,
     has_failed: bool,
@@ -114,7 +121,7 @@ impl Run<'_> {
         let events: Option<&mut dyn Write> = if args.summary { None } else { Some(out) };
         let mut sink = Printer { events, words: self.words, explain: args.explain, found: 0, error: None };
         let mut failures = Vec::new();
-        for piece in BlockReader::new(vec![path.to_owned()], Expect::Anything, Sizes::default()) {
+        for piece in BlockReader::new(vec![path.to_owned()], Expect::Anything, Sizes::default()).with_maps(self.maps) {
             match piece {
                 Ok(Piece::Block(block)) => decoder.chunk(&block.chunk(), &mut sink),
                 Ok(Piece::Reject(reject, layout)) => decoder.source_reject(reject, layout.format, &mut sink),

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod exposure;
 pub mod generate;
 pub mod inspect;
+pub mod map;
 pub mod replay;
 pub mod run;
 pub mod style;
@@ -67,6 +68,7 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     Tune(tune::TuneArgs),
     Inspect(inspect::InspectArgs),
+    Map(map::MapArgs),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
     Cases(cases::CasesArgs),
@@ -94,6 +96,7 @@ impl Command {
             Self::Cases(args) => cases::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Verify(args) => verify::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Tune(args) => tune::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Map(args) => map::run(&args, &Config::shipped().facility.zone().map_err(anyhow::Error::msg)?),
             Self::Inspect(args) => {
                 let zone = Config::shipped().facility.zone().map_err(anyhow::Error::msg)?;
                 let columnar: inspect::ReadColumnar<'_> =

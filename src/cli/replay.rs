@@ -11,6 +11,7 @@ use super::cases;
 use super::style::Paint;
 use crate::breach::case::intake::REGISTER;
 use crate::cli;
+use crate::cli::map;
 use crate::config::Config;
 use crate::decode::time::{Written, read_instant};
 use crate::model::time::{Timestamp, Zone};
@@ -58,6 +59,9 @@ pub struct ReplayArgs {
     /// Access logs: files or globs in any accepted format
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<String>,
+    /// A column map of your own for delimited exports; may be given several times
+    #[arg(long = "map", value_name = "MAP")]
+    pub maps: Vec<PathBuf>,
 }
 
 /// Runs the command.
@@ -74,6 +78,7 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
         as_of: args.as_of.as_deref().map(|text| instant("--as-of", text, &zone)).transpose()?,
         available_at: args.available_at.as_deref().map(|text| instant("--available-at", text, &zone)).transpose()?,
         verdicts: args.verdicts,
+        maps: map::load_all(&args.maps)?,
     };
     if job.available_at > Some(job.as_of.unwrap_or_else(clock::now)) {
         return Err(cli::Usage(
@@ -109,6 +114,7 @@ fn register(args: &ReplayArgs, config: &Config, zone: &Zone) -> Result<()> {
         handoffs: &handoffs,
         context: Some(&args.context),
         evidence: &args.logs,
+        maps: map::load_all(&args.maps)?,
         zone,
         bringing: Bringing { by: REGISTER, at: clock::now(), is_rehearsal: args.rehearsal },
     })?;

@@ -42,6 +42,7 @@ impl Trial {
     pub(super) fn run(&self, config: &Config, name: &str) -> Result<Outcome> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder for the results")?;
         let job = Replay {
+            maps: &[],
             context: self.context.clone(),
             logs: self.logs.clone(),
             out: folder.path().to_owned(),

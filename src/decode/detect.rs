@@ -7,6 +7,7 @@ use super::csv::read_record;
 use super::foreign::Foreign;
 use super::format::{Body, Columns, Expect, Format, FormatError, Layout};
 use super::json::{Members, Value, member, skip_space, value_end, visit_document};
+use super::mapped::Map;
 use super::time::read_instant;
 use super::{hl7, messages};
 
@@ -18,6 +19,14 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// When the file is nothing that was expected.
 pub fn detect(head: &[u8], whole: bool, expect: Expect) -> Result<Layout, FormatError> {
+    detect_with(head, whole, expect, &[])
+}
+
+/// As [`detect`], with column maps of the site.
+///
+/// # Errors
+/// When the file is nothing that was expected.
+pub fn detect_with(head: &[u8], whole: bool, expect: Expect, maps: &'static [Map]) -> Result<Layout, FormatError> {
     if head.starts_with(b"PAR1") {
         let is_table = matches!(expect, Expect::Table(_));
         let format = if is_table { Format::ContextParquet } else { Format::CanonicalParquet };
@@ -36,7 +45,7 @@ pub fn detect(head: &[u8], whole: bool, expect: Expect) -> Result<Layout, Format
         Some(b'<') => Err(FormatError::Foreign { found: "looks like XML of no known kind", expected: expect }),
         Some(b'{' | b'[') => json_layout(head, start, mark, whole, expect),
         Some(_) if first_line(head).contains(&0) => Err(FormatError::Foreign { found: "is binary", expected: expect }),
-        Some(_) => csv_layout(head, start, expect),
+        Some(_) => csv_layout(head, start, expect, maps),
     }
 }
 
@@ -64,7 +73,7 @@ fn hl7_layout(expect: Expect) -> Result<Layout, FormatError> {
     }
 }
 
-fn csv_layout(head: &[u8], start: usize, expect: Expect) -> Result<Layout, FormatError> {
+fn csv_layout(head: &[u8], start: usize, expect: Expect, maps: &'static [Map]) -> Result<Layout, FormatError> {
     // The number of cells is not known before the header has been read once.
     let mut cells = Vec::new();
     read_record(head, start, 0, &mut cells);
@@ -78,7 +87,7 @@ fn csv_layout(head: &[u8], start: usize, expect: Expect) -> Result<Layout, Forma
     let header_lines = memchr::memchr_iter(b'\n', &head[..next]).count() as u64;
     let kind = csv_kind(&names, expect);
     if kind.is_err()
-        && let Some(foreign) = Foreign::recognise(text, expect)
+        && let Some(foreign) = Foreign::recognise(text, expect, maps)
     {
         let (format, body) = (foreign.format(), Body::Foreign(Box::new(foreign)));
         return Ok(Layout { format, body, header_bytes: next, header_lines });

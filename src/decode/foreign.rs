@@ -37,9 +37,10 @@ impl PartialEq for Export {
 impl Eq for Export {}
 
 impl Foreign {
-    /// The table that a header line belongs to, where such a table is welcome.
+    /// The table that a header line belongs to, where such a table is welcome; `maps` of the site come before those
+    /// that are shipped.
     #[must_use]
-    pub fn recognise(line: &str, expect: Expect) -> Option<Self> {
+    pub fn recognise(line: &str, expect: Expect, maps: &'static [Map]) -> Option<Self> {
         let is_log = matches!(expect, Expect::Accesses | Expect::Anything);
         if let Some(map) = Self::titled(line).filter(|_| is_log) {
             return Some(Self::Export(Export { map, header: Vec::new(), form: map.file.clone() }));
@@ -56,7 +57,7 @@ impl Foreign {
                 width: header.len(),
             });
         }
-        let map = mapped::recognise(&header).filter(|_| is_log)?;
+        let map = mapped::recognise_among(maps, &header).or_else(|| mapped::recognise(&header)).filter(|_| is_log)?;
         let form = FileForm { delimiter: form.delimiter, ..map.file.clone() };
         Some(Self::Export(Export { map, header, form }))
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Run, run};
+use super::{Run, program, run, stderr};
 
 const AS_OF: &str = "2026-06-20T00:00:00Z";
 
@@ -116,4 +116,25 @@ fn exports_and_security_events_of_other_products_are_logs() {
                 <85>1 2026-06-01T17:01:00Z h Epic 1 - - CEF:0|Epic|Security-SIEM|9|MASKED_DATA_DISPLAY|x|5|suser=u2^BERG PATIENT=p1\n";
     let found = decided(&context, "siem.log", epic);
     assert_eq!(explained(&found), (2, 1));
+}
+
+#[test]
+fn a_map_is_proposed_for_an_unknown_export_and_reads_it() {
+    let rows = "Access Date;Access Time;Employee ID;MRN;Activity\n06/01/2026;07:00:03 AM;u1;p1;Open chart\n\
+                06/01/2026;07:05:03 AM;u2;p2;Frobnicate\n";
+    let dir = directory(&[("export.csv", rows)]);
+    let (export, map) = (dir.path().join("export.csv"), dir.path().join("site.toml"));
+    let (export, map) = (export.to_str().unwrap(), map.to_str().unwrap());
+    let proposed = program(&["map", export]);
+    assert!(proposed.status.success(), "{}", stderr(&proposed));
+    let words = stderr(&proposed);
+    assert!(words.contains("2 of 2 rows can be read") && words.contains("1  Frobnicate"), "{words}");
+    assert_eq!(program(&["inspect", export]).status.code(), Some(1), "no map knows it");
+    std::fs::write(map, &proposed.stdout).unwrap();
+    let read = program(&["inspect", "--map", map, export]);
+    let events = String::from_utf8(read.stdout).unwrap();
+    assert!(events.contains("\"occurred_at\":\"2026-06-01T14:00:03.000000Z\",\"user_id\":\"u1\""), "{events}");
+    let wrong = program(&["inspect", "--map", export, export]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("the map "), "{}", stderr(&wrong));
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::Desk;
 use crate::breach::case::intake::REGISTER;
+use crate::cli::map;
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
 use crate::pipeline::register::Bringing;
@@ -30,6 +31,9 @@ pub(super) struct OpenArgs {
     /// Access logs for the rows behind each case: files or globs
     #[arg(long, value_name = "LOG")]
     evidence: Vec<String>,
+    /// A column map of your own for the logs; may be given several times
+    #[arg(long = "map", value_name = "MAP")]
+    maps: Vec<PathBuf>,
     /// Name or user id of the person who does this; without it the register stands in the ledger
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -43,6 +47,7 @@ pub(super) fn run(desk: &mut Desk, args: &OpenArgs) -> Result<()> {
         handoffs: &args.handoffs,
         context: args.context.as_deref(),
         evidence: &args.evidence,
+        maps: map::load_all(&args.maps)?,
         zone: &desk.zone,
         bringing: Bringing {
             by: args.by.as_deref().map(str::trim).filter(|by| !by.is_empty()).unwrap_or(REGISTER),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::Desk;
+use crate::cli::map;
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
 use crate::pipeline::register::packet::Given;
@@ -32,6 +33,9 @@ pub(super) struct PacketArgs {
     /// Access logs for rows that the register does not keep: files or globs
     #[arg(long, value_name = "LOG")]
     evidence: Vec<String>,
+    /// A column map of your own for the logs; may be given several times
+    #[arg(long = "map", value_name = "MAP")]
+    maps: Vec<PathBuf>,
 }
 
 pub(super) fn run(desk: &Desk, args: &PacketArgs) -> Result<()> {
@@ -39,7 +43,9 @@ pub(super) fn run(desk: &Desk, args: &PacketArgs) -> Result<()> {
     let people = args.context.as_deref().map(|dir| people::read(dir, &desk.zone)).transpose()?;
     let rows = match args.evidence.is_empty() {
         true => Vec::new(),
-        false => evidence::collect(std::slice::from_ref(&case), &args.evidence, &desk.zone)?,
+        false => {
+            evidence::collect(std::slice::from_ref(&case), &args.evidence, map::load_all(&args.maps)?, &desk.zone)?
+        }
     };
     let given =
         Given { out: &args.out, now: clock::now(), facility: desk.facility.as_deref(), people: people.as_ref(), rows };

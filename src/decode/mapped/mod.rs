@@ -56,11 +56,17 @@ impl Map {
 /// and can be bound to it, the one that asks for most.
 #[must_use]
 pub fn recognise(header: &[String]) -> Option<&'static Map> {
+    recognise_among(Map::shipped(), header)
+}
+
+/// As [`recognise`], among these maps.
+#[must_use]
+pub fn recognise_among<'m>(maps: &'m [Map], header: &[String]) -> Option<&'m Map> {
     let names: Vec<String> = header.iter().map(|name| normal(name)).collect();
     let fits = |map: &&Map| !map.matches.is_empty() && map.matches.iter().all(|name| names.contains(&normal(name)));
     let binds = |map: &&Map| map.bind(header).is_ok();
     // `max_by_key` takes the last of equals, and the first shipped one shall win.
-    Map::shipped().iter().rev().filter(fits).filter(binds).max_by_key(|map| map.matches.len())
+    maps.iter().rev().filter(fits).filter(binds).max_by_key(|map| map.matches.len())
 }
 
 /// A column's name as it is compared: letters and digits in lower case.

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::breach::case::Case;
 use crate::breach::case::event::{Evidence, EvidenceSource};
 use crate::breach::ledger;
+use crate::decode::mapped::Map;
 use crate::decode::{DecodeSink, Decoder, Expect};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
@@ -108,10 +109,10 @@ pub fn digest<'r>(rows: impl Iterator<Item = &'r str>) -> String {
 ///
 /// # Errors
 /// When a log cannot be read.
-pub fn collect(cases: &[Case], logs: &[String], zone: &Zone) -> Result<Vec<EvidenceRow>> {
+pub fn collect(cases: &[Case], logs: &[String], maps: &'static [Map], zone: &Zone) -> Result<Vec<EvidenceRow>> {
     let mut rows = Rows { wanted: wanted(cases), found: Vec::new() };
     let mut decoder = Decoder::new(zone.clone());
-    for piece in BlockReader::new(paths(logs, Expect::Accesses)?, Expect::Accesses, Sizes::default()) {
+    for piece in BlockReader::new(paths(logs, Expect::Accesses)?, Expect::Accesses, Sizes::default()).with_maps(maps) {
         match piece? {
             Piece::Block(block) => decoder.chunk(&block.chunk(), &mut rows),
             Piece::Reject(reject, layout) => decoder.source_reject(reject, layout.format, &mut rows),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{Bringing, Office, Taken, evidence, handoffs, people};
 use crate::breach::case::Case;
 use crate::breach::case::event::{Event, EvidenceSource};
+use crate::decode::mapped::Map;
 use crate::model::time::Zone;
 use crate::store::StoreError;
 
@@ -18,6 +19,8 @@ pub struct Opening<'o> {
     pub context: Option<&'o Path>,
     /// Access logs with the rows behind the units: files or globs.
     pub evidence: &'o [String],
+    /// Column maps of the site for them.
+    pub maps: &'static [Map],
     pub zone: &'o Zone,
     pub bringing: Bringing<'o>,
 }
@@ -63,7 +66,7 @@ impl Office {
 
     fn keep_evidence(&mut self, taken: &Taken, opening: &Opening<'_>) -> Result<usize> {
         let cases: Vec<Case> = taken.concerned.iter().map(|id| self.case(id)).collect::<Result<_>>()?;
-        let rows = evidence::collect(&cases, opening.evidence, opening.zone)?;
+        let rows = evidence::collect(&cases, opening.evidence, opening.maps, opening.zone)?;
         Ok(self.register.write(|pen| {
             let added = pen.put_evidence(&rows)?;
             for case in &cases {

@@ -1,12 +1,12 @@
 //! The logs of a replay as decoded intakes, in the order of the input, on all cores.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::decode::{Counters, Decoder, Expect};
+use super::Logs;
+use crate::decode::{Counters, Decoder};
 use crate::engine::Engine;
 use crate::engine::dictionary::Dictionary;
 use crate::model::reject::{Reject, RejectCode};
@@ -14,7 +14,7 @@ use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
 use crate::pipeline::take::{Decoded, Taking};
 use crate::replay::parquet_scan::{self, ColumnBatch, ParquetScan};
-use crate::source::file::{Block, BlockReader, Piece, Progress, Sizes};
+use crate::source::file::{Block, BlockReader, Piece, Progress};
 
 /// A stretch of the input that one worker decodes.
 pub(super) enum Work {
@@ -51,11 +51,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts reading `files`.
-    pub(super) fn start(files: Vec<PathBuf>, zone: &Zone, as_of: Timestamp) -> Self {
+    /// Starts reading.
+    pub(super) fn start(logs: Logs<'_>, zone: &Zone, as_of: Timestamp) -> Self {
         let workers = rayon::current_num_threads();
-        let by_file = vec![(0, 0); files.len()];
-        let reader = BlockReader::new(files, Expect::Accesses, Sizes::default());
+        let by_file = vec![(0, 0); logs.files.len()];
+        let reader = logs.reader();
         let progress = reader.progress();
         let (send, work) = bounded(2 * workers);
         std::thread::spawn(move || read_ahead(reader, workers, &send));

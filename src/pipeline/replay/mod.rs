@@ -16,13 +16,14 @@ use sha2::{Digest, Sha256};
 
 use crate::breach::handoff::{Facility, RunIdentity, RunKind};
 use crate::config::{Config, policy_hash};
+use crate::decode::mapped::Map;
 use crate::decode::{Counters, Expect};
 use crate::engine::{Arrival, Engine};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::conflicts::Conflict;
 use crate::pipeline::{clock, context};
 use crate::replay::summary::{FeedGap, Summary};
-use crate::source::file::paths;
+use crate::source::file::{BlockReader, Sizes, paths};
 
 use feed::{Feed, Part};
 use results::{Given, Results, Stamps};
@@ -39,10 +40,25 @@ pub struct Replay {
     /// When the facility could first have reviewed the log.
     pub available_at: Option<Timestamp>,
     pub verdicts: bool,
+    /// Column maps of the site for delimited exports.
+    pub maps: &'static [Map],
 }
 
 /// How far a replay is: what it does, bytes read, bytes in all.
 pub type Step<'s> = &'s dyn Fn(&'static str, u64, u64);
+
+/// The logs of a replay, and the maps of the site that read those of other systems.
+#[derive(Clone, Copy)]
+struct Logs<'l> {
+    files: &'l [PathBuf],
+    maps: &'static [Map],
+}
+
+impl Logs<'_> {
+    fn reader(self) -> BlockReader {
+        BlockReader::new(self.files.to_vec(), Expect::Accesses, Sizes::default()).with_maps(self.maps)
+    }
+}
 
 /// A log that is not in the order of time.
 struct OutOfOrder;
@@ -57,11 +73,12 @@ pub fn replay(config: &Config, replay: &Replay, step: Step<'_>) -> Result<Summar
     let now = replay.as_of.unwrap_or(started);
     let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
     let files = paths(&replay.logs, Expect::Accesses)?;
-    match attempt(config, replay, &files, &zone, (started, now), false, step)? {
+    let logs = Logs { files: &files, maps: replay.maps };
+    match attempt(config, replay, logs, &zone, (started, now), false, step)? {
         Ok(summary) => Ok(summary),
         Err(OutOfOrder) => {
             tracing::info!("the log is not in the order of time: sorting it first");
-            let sorted = attempt(config, replay, &files, &zone, (started, now), true, step)?;
+            let sorted = attempt(config, replay, logs, &zone, (started, now), true, step)?;
             sorted.map_err(|OutOfOrder| anyhow!("the sorted log is not in order: this is a fault of chartsentry"))
         }
     }
@@ -70,7 +87,7 @@ pub fn replay(config: &Config, replay: &Replay, step: Step<'_>) -> Result<Summar
 fn attempt(
     config: &Config,
     replay: &Replay,
-    files: &[PathBuf],
+    logs: Logs<'_>,
     zone: &Zone,
     (started, now): (Timestamp, Timestamp),
     sort: bool,
@@ -83,17 +100,17 @@ fn attempt(
         tracing::warn!("{} has no table {table}: what rests on it is unknown", replay.context.display());
     }
     tell_conflicts(&loaded.conflicts);
-    let mut results = Results::create(&replay.out, replay.verdicts, stamps(config, replay, files, zone, now)?)?;
+    let mut results = Results::create(&replay.out, replay.verdicts, stamps(config, replay, logs.files, zone, now)?)?;
     loaded.rejects.iter().try_for_each(|reject| results.reject(reject))?;
     let read = if sort {
-        live_sorted(files, zone, now, replay, &mut engine, &mut results, step)?
+        live_sorted(logs, zone, now, replay, &mut engine, &mut results, step)?
     } else {
-        match live_streamed(files, zone, now, config, &mut engine, &mut results, step)? {
+        match live_streamed(logs, zone, now, config, &mut engine, &mut results, step)? {
             Ok(read) => read,
             Err(OutOfOrder) => return Ok(Err(OutOfOrder)),
         }
     };
-    refuse_unreadable(files, &read.by_file)?;
+    refuse_unreadable(logs.files, &read.by_file)?;
     step("deciding what was pending", 0, 0);
     results.take(&engine.finish(now))?;
     let mut given = Given {
@@ -127,7 +144,7 @@ fn engine(config: &Config, verdicts: bool) -> Result<Engine> {
 }
 
 fn live_streamed(
-    files: &[PathBuf],
+    logs: Logs<'_>,
     zone: &Zone,
     now: Timestamp,
     config: &Config,
@@ -136,7 +153,7 @@ fn live_streamed(
     step: Step<'_>,
 ) -> Result<Result<Read, OutOfOrder>> {
     let lateness = config.policy.engine.allowed_lateness.micros();
-    let mut feed = Feed::start(files.to_vec(), zone, now);
+    let mut feed = Feed::start(logs, zone, now);
     let mut group = feed.next(engine)?;
     group.par_iter_mut().for_each(|part| part.decode(&engine.context().dictionary));
     while !group.is_empty() {
@@ -157,7 +174,7 @@ fn live_streamed(
 }
 
 fn live_sorted(
-    files: &[PathBuf],
+    logs: Logs<'_>,
     zone: &Zone,
     now: Timestamp,
     replay: &Replay,
@@ -165,7 +182,7 @@ fn live_sorted(
     results: &mut Results,
     step: Step<'_>,
 ) -> Result<Read> {
-    let sorted = sorted::sort(files, zone, now, &replay.out, &|read, all| step("sorting", read, all))?;
+    let sorted = sorted::sort(logs, zone, now, &replay.out, &|read, all| step("sorting", read, all))?;
     sorted.rejects.iter().try_for_each(|reject| results.reject(reject))?;
     for batch in sorted.batches {
         let batch = batch?;

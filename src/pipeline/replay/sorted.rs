@@ -1,10 +1,11 @@
 //! A log that is not in the order of time: sorted first, spilling to disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::Logs;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
@@ -13,7 +14,7 @@ use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::columnar;
 use crate::pipeline::take::from_the_future;
 use crate::replay::sort::{SortedBatches, Sorter};
-use crate::source::file::{BlockReader, Piece, Sizes};
+use crate::source::file::Piece;
 
 /// Memory that sorting may use, in bytes.
 const BUDGET: usize = 768 << 20;
@@ -54,9 +55,9 @@ impl DecodeSink for ToSorter {
     }
 }
 
-/// Reads and sorts `files`; runs that do not fit into memory are spilled into `directory`.
+/// Reads and sorts logs; runs that do not fit into memory are spilled into `directory`.
 pub(super) fn sort(
-    files: &[PathBuf],
+    logs: Logs<'_>,
     zone: &Zone,
     as_of: Timestamp,
     directory: &Path,
@@ -72,8 +73,8 @@ pub(super) fn sort(
         rejects: Vec::new(),
         failure: None,
     };
-    let mut by_file = vec![(0, 0); files.len()];
-    let reader = BlockReader::new(files.to_vec(), Expect::Accesses, Sizes::default());
+    let mut by_file = vec![(0, 0); logs.files.len()];
+    let reader = logs.reader();
     let progress = reader.progress();
     for piece in reader {
         let (before, number) = ((sink.found, sink.rejects.len() as u64), (sink.base >> 40) as usize);

@@ -9,10 +9,11 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::SourceError;
 use super::input::{Input, Progress};
 use crate::decode::csv::last_record_end;
-use crate::decode::detect::detect;
+use crate::decode::detect::detect_with;
 use crate::decode::foreign::last_end as last_row_end;
 use crate::decode::format::Body;
 use crate::decode::hl7::last_start as last_message_start;
+use crate::decode::mapped::Map;
 use crate::decode::messages::last_end as last_message_end;
 use crate::decode::{Chunk, Expect, Layout, MAX_RECORD, reject};
 use crate::model::reject::{Place, Reject, RejectCode};
@@ -76,6 +77,7 @@ pub struct BlockReader {
     sizes: Sizes,
     progress: Progress,
     current: Option<Cutter>,
+    maps: &'static [Map],
 }
 
 impl BlockReader {
@@ -83,7 +85,20 @@ impl BlockReader {
     #[must_use]
     pub fn new(files: Vec<PathBuf>, expect: Expect, sizes: Sizes) -> Self {
         let total = files.iter().filter_map(|path| path.metadata().ok()).map(|meta| meta.len()).sum();
-        Self { files: files.into_iter().enumerate(), expect, sizes, progress: Progress::new(total), current: None }
+        Self {
+            files: files.into_iter().enumerate(),
+            expect,
+            sizes,
+            progress: Progress::new(total),
+            current: None,
+            maps: &[],
+        }
+    }
+
+    /// The same reader, with column maps of the site.
+    #[must_use]
+    pub fn with_maps(self, maps: &'static [Map]) -> Self {
+        Self { maps, ..self }
     }
 
     /// How far the reader is; the value follows it.
@@ -121,7 +136,7 @@ impl BlockReader {
             damage: None,
         };
         cutter.fill(self.sizes.block.max(HEAD)).map_err(unreadable)?;
-        let layout = detect(&cutter.pending, cutter.is_ended, expected);
+        let layout = detect_with(&cutter.pending, cutter.is_ended, expected, self.maps);
         let layout = layout.map_err(|error| match (&cutter.damage, error) {
             (Some(damage), _) => SourceError::Unreadable { path: file.to_string(), error: damage.clone(), expected },
             (None, error) => SourceError::Format { path: file.to_string(), error },

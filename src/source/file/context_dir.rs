@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SourceError;
-use super::input::{Input, Progress};
+use super::input::head;
 use crate::decode::context::Table;
 use crate::decode::{Expect, detect};
 
@@ -79,12 +79,8 @@ impl ContextDir {
 fn is_feed(path: &Path) -> bool {
     let is_called_so =
         path.file_name().and_then(|name| stem_of(&name.to_str()?.to_ascii_lowercase(), &FEEDS)).is_some();
-    let head = || {
-        let mut head = Vec::new();
-        Input::open(path, &Progress::default()).and_then(|mut input| input.read(&mut head, HEAD)).ok()?;
-        Some(head)
-    };
-    is_called_so && head().is_some_and(|head| detect::detect(&head, head.len() < HEAD, Expect::Feed).is_ok())
+    let begins_so = |(head, is_whole): (Vec<u8>, bool)| detect::detect(&head, is_whole, Expect::Feed).is_ok();
+    is_called_so && head(path, HEAD).is_ok_and(begins_so)
 }
 
 /// A file name without its kind and without what it is packed with.

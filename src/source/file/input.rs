@@ -53,6 +53,16 @@ impl Read for Counted {
     }
 }
 
+/// The first bytes of a file, unpacked, and whether these are all.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn head(path: &Path, size: usize) -> io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    let count = Input::open(path, &Progress::default())?.read(&mut bytes, size)?;
+    Ok((bytes, count < size))
+}
+
 /// A file's bytes, unpacked.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,

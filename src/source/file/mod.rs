@@ -13,7 +13,7 @@ use thiserror::Error;
 
 pub use block::{Block, BlockReader, Piece, Sizes};
 pub use context_dir::ContextDir;
-pub use input::Progress;
+pub use input::{Progress, head};
 
 use crate::decode::Expect;
 use crate::decode::format::FormatError;
