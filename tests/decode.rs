@@ -1,5 +1,7 @@
 //! The same events, whatever they are written in.
 
+mod mangled;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;

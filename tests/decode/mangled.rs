@@ -1,0 +1,150 @@
+//! Damaged files of every kind: each ends in accesses, facts and rejects, and never in a panic; where files are cut into
+//! blocks does not show.
+
+use super::{Collected, Counters, Expect, read};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+const ATNA: &str = r#"<?xml version="1.0"?><AuditMessage><EventIdentification EventActionCode="R"
+ EventDateTime="2026-06-01T07:00:00Z" EventOutcomeIndicator="0"><EventID csd-code="110110" originalText="Patient Record"/>
+</EventIdentification><ActiveParticipant UserID="u1" UserName="q&lt;u5@x&gt;" UserIsRequestor="true"/>
+<ParticipantObjectIdentification ParticipantObjectID="p1^^^&amp;1&amp;ISO" ParticipantObjectTypeCode="1"
+ ParticipantObjectTypeCodeRole="1"/></AuditMessage>
+"#;
+
+const FHIR: &str = r##"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"AuditEvent","id":"e1","recorded":
+"2026-06-01T07:00:00Z","contained":[{"resourceType":"Practitioner","id":"x","identifier":[{"value":"u1"}]}],"agent":[{"who":
+{"reference":"#x"},"requestor":true}],"entity":[{"what":{"reference":"Patient/p1"},"role":{"code":"1"}}]}},{"resource":
+{"resourceType":"Encounter","id":"v1","status":"finished","subject":{"reference":"Patient/p1"},"period":{"start":
+"2026-06-01","end":"2026-06-02"},"participant":[{"individual":{"reference":"Practitioner/u1"}}]}}]}
+"##;
+
+const FHIR_XML: &str = r##"<Bundle xmlns="http://hl7.org/fhir"><entry><resource><AuditEvent><id value="e1"/><recorded
+ value="2026-06-01T07:00:00Z"/><agent><who><identifier><value value="u1"/></identifier></who><requestor value="true"/></agent>
+</AuditEvent></resource></entry><entry><resource><Patient><id value="p1"/><name><family value="Roe"/></name></Patient>
+</resource></entry></Bundle>
+"##;
+
+const HL7: &str = "\u{b}MSH|^~\\&|A|H|||20260601080000-0700||ADT^A01^ADT_A01|1|P|2.5\rEVN|A01|20260601080000\r\
+PID|1||p1^^^H^MR~9^^^S^SS||Roe^Ann^^^^^L~May^Ann^^^^^M||19800102|F|||1 Oak St^^Salem^^01970||(555)5551234\r\
+PV1|1|I|4N^1^A|||||u1^Quill^Ada|||||||||||v1|||||||||||||||||||||||||20260601080000\rNK1|1|Roe^Bo|SPO\r\u{1c}\r\
+MSH|^~\\&|A|H|||20260602080000||SIU^S12|2|P|2.5\nSCH|a1||||||||30|m|^^^20260603080000\nPID|||p1\nAIP|1||u2^Berg\nAIL|1||4N\n";
+
+const EPIC: &str = "<85>1 2026-06-01T07:00:00Z h Epic 1 - [origin x=\"y\\\"\"] CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1^Q \
+PATIENT=p1 IP=1.2.3.4/5 E3MID=e1\n92 <85>1 2026-06-01T07:00:00Z h Epic 1 - - LEEF:1.0|Epic|Security-SIEM|9|LOGIN|UID=u1\tSUCCESS=0\n\
+<85>1 - h Epic 1 - - <EventLog><E1Mid>LOGIN</E1Mid><EMPid>u1^Q</EMPid><Date>6/1/2026</Date><Time>1:02:03 PM</Time></EventLog>\n";
+
+const EXPORT: &str = "Creation Time\tEvent Name\tSamAccountName\tPatient Reg Id\tPatient Last Name\tPatient Address\n\
+2026-06-01T17:00:00Z\tChart View\tu1\tp1\t\"Roe \"\"x\"\"\"\tx\n2026-06-01T18:00:00Z\tPrint\tu1\tp2\tRoe\tx\n";
+
+const SYNTHEA: &str = "Id,START,STOP,PATIENT,ORGANIZATION,PROVIDER,PAYER,ENCOUNTERCLASS\n\
+v1,2026-06-01T15:00:00Z,2026-06-01T18:00:00Z,p1,o1,u1,x,inpatient\nv2,2026-06-01T15:00:00Z,,p2,o1,u1,\"x\ny\",inpatient\n";
+
+const ALL: [&str; 7] = [ATNA, FHIR, FHIR_XML, HL7, EPIC, EXPORT, SYNTHEA];
+
+/// One injury: where, as a share of the file, and what.
+#[derive(Clone, Debug)]
+enum Injury {
+    Cut,
+    Drop(usize),
+    Put(Vec<u8>),
+    Repeat(usize),
+}
+
+fn injury() -> impl Strategy<Value = (f64, Injury)> {
+    let bytes = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 1..4),
+        prop::sample::select(vec![
+            "<",
+            ">",
+            "\"",
+            "\\",
+            "&",
+            "|",
+            "^",
+            "\n",
+            "\r",
+            "{",
+            "]",
+            "\u{b}",
+            "<!--",
+            "99999 <1>",
+            "&#0;"
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    let kind = prop_oneof![
+        1 => Just(Injury::Cut),
+        4 => (1..40_usize).prop_map(Injury::Drop),
+        6 => bytes.prop_map(Injury::Put),
+        2 => (1..200_usize).prop_map(Injury::Repeat),
+    ];
+    (0.0..1.0_f64, kind)
+}
+
+fn injured(text: &str, injuries: &[(f64, Injury)]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (place, injury) in injuries {
+        let at = (place * bytes.len() as f64) as usize;
+        let until = |length: &usize| (at + length).min(bytes.len());
+        match injury {
+            Injury::Cut => bytes.truncate(at),
+            Injury::Drop(length) => drop(bytes.drain(at..until(length))),
+            Injury::Put(more) => drop(bytes.splice(at..at, more.iter().copied())),
+            Injury::Repeat(length) => {
+                let again = bytes[at..until(length)].to_vec();
+                drop(bytes.splice(at..at, again));
+            }
+        }
+    }
+    bytes
+}
+
+/// What a file gives; none where it is nothing at all any more.
+fn decoded(bytes: &[u8], block: usize) -> Option<(Collected, Counters)> {
+    let is_something = chartsentry::decode::detect::detect(bytes, true, Expect::Anything).is_ok();
+    is_something.then(|| read(bytes, Expect::Anything, block))
+}
+
+fn adds_up(found: &Collected, counters: &Counters) -> Result<(), TestCaseError> {
+    prop_assert_eq!(counters.accesses, found.accesses.len() as u64);
+    prop_assert_eq!(counters.context_updates, found.updates.len() as u64);
+    prop_assert_eq!(counters.rejected(), found.rejects.len() as u64);
+    let bound = (found.accesses.len() + found.rejects.len()) as u64;
+    prop_assert!(counters.records <= bound + counters.context_updates + 20, "a record vanished");
+    Ok(())
+}
+
+#[test]
+fn the_files_are_good_before_they_are_damaged() {
+    for text in ALL {
+        let (found, counters) = decoded(text.as_bytes(), 4 << 20).unwrap();
+        assert!(found.rejects.is_empty(), "{:?}", found.rejects);
+        assert!(counters.accesses + counters.context_updates >= 2 || text == ATNA, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_damage_breaks_a_decoder(which in 0..ALL.len(), copies in 1..4_usize, injuries in proptest::collection::vec(injury(), 0..6)) {
+        let bytes = injured(&ALL[which].repeat(copies), &injuries);
+        if let Some((found, counters)) = decoded(&bytes, 4 << 20) {
+            adds_up(&found, &counters)?;
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_show(which in prop::sample::select(vec![0, 2, 4, 6]), copies in 1..6_usize, block in 1..400_usize) {
+        let text = ALL[which].repeat(copies);
+        let ids = |found: &Collected| -> Vec<(String, u64)> {
+            let accesses = found.accesses.iter().map(|(event, line)| (event.event_id.to_string(), *line));
+            accesses.chain(found.updates.iter().map(|(update, line)| (update.key.clone(), *line))).collect()
+        };
+        let whole = decoded(text.as_bytes(), 4 << 20).unwrap();
+        let cut = decoded(text.as_bytes(), block).unwrap();
+        prop_assert_eq!(ids(&whole.0), ids(&cut.0));
+        prop_assert_eq!(whole.1.formats(), cut.1.formats());
+    }
+}
