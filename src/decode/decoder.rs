@@ -277,7 +277,7 @@ impl Decoder {
         at: At<'_>,
         sink: &mut S,
     ) {
-        match serde_json::from_str(text) {
+        match serde_json::from_str(text).map(fhir::spelt) {
             Ok(resource) => self.fhir_value(&resource, expect, format, text, at, sink),
             Err(_) => self.count_and_refuse(at, not_json(text), text.as_bytes(), format, sink),
         }

@@ -39,9 +39,14 @@ impl Decoder {
         if record.len() > MAX_RECORD {
             return self.count_and_refuse(at, too_long(), record, Format::AtnaXml, sink);
         }
-        let text = readable(record);
+        let end = record.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let text = readable(&record[..end]);
         let header = syslog::read(&text);
         let body = header.map_or(text.as_ref(), |header| header.body);
+        let is_known = body.starts_with(['<', '{']) || epic::looks_like(body);
+        // A header that is not as it should be: the document in it is.
+        let document = || ["<?xml", "<AuditMessage", "<EventLog"].iter().filter_map(|mark| text.find(mark)).min();
+        let body = if is_known { body } else { document().and_then(|at| text.get(at..)).unwrap_or(body) };
         match body.as_bytes().first() {
             Some(b'<') => self.document_records(body, header, expect, at, sink),
             Some(b'{') => self.json_message(body, expect, at, sink),

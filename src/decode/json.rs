@@ -285,7 +285,8 @@ fn visit_value<'a>(bytes: &'a [u8], start: usize, end: usize, visit: Visit<'_, '
 
 /// `Some` for a Bundle: where its entry array begins, if it has one.
 fn bundle_entries(bytes: &[u8], start: usize, end: usize) -> Option<Option<usize>> {
-    let entries = member(bytes, start, end, b"entry").map(|(from, _)| from).filter(|from| bytes.get(*from) == Some(&b'['));
+    let entries =
+        member(bytes, start, end, b"entry").map(|(from, _)| from).filter(|from| bytes.get(*from) == Some(&b'['));
     match member(bytes, start, end, b"resourceType") {
         Some((from, to)) => (&bytes[from..to] == b"\"Bundle\"").then_some(entries),
         // A Bundle cut off within its entries may not have named itself yet.

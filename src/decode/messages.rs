@@ -43,6 +43,10 @@ pub(super) fn next(bytes: &[u8], from: usize) -> Option<Cut> {
         let end = begin + count;
         return Some(Cut { start: begin, end: end.min(bytes.len()), is_whole: end <= bytes.len() });
     }
+    if aside(rest).is_some() && root_start(rest).is_none() {
+        // Comments after the last document are no message.
+        return None;
+    }
     let end = if priority(rest).is_some() {
         syslog_end(rest)
     } else if is_element(rest) {
@@ -104,16 +108,13 @@ fn is_element(bytes: &[u8]) -> bool {
 /// Whether a message begins here that nothing else can be.
 fn is_start(bytes: &[u8]) -> bool {
     octets(bytes).is_some() || priority(bytes).is_some() || DOCUMENTS.iter().any(|mark| bytes.starts_with(mark)) || {
-        matches!(bytes, [b'<', next, ..] if next.is_ascii_alphabetic())
+        matches!(bytes, [b'<', next, ..] if next.is_ascii_alphabetic() || *next == b'?')
     }
 }
 
 /// Whether the next message surely begins here, so that an open one ends.
 fn interrupts(bytes: &[u8]) -> bool {
-    octets(bytes).is_some()
-        || priority(bytes).is_some()
-        || bytes.starts_with(b"<?xml")
-        || bytes.starts_with(b"<AuditMessage")
+    octets(bytes).is_some() || priority(bytes).is_some() || bytes.starts_with(b"<?xml")
 }
 
 fn syslog_end(bytes: &[u8]) -> Option<usize> {
@@ -127,7 +128,8 @@ fn syslog_end(bytes: &[u8]) -> Option<usize> {
         if lines > 2 || (lines > 0 && priority(tag).is_some()) {
             break;
         }
-        if DOCUMENTS.iter().any(|mark| tag.starts_with(mark)) {
+        let is_prefixed = tag.get(1..).is_some_and(|tag| name_at(tag).ends_with(b":AuditMessage"));
+        if is_prefixed || DOCUMENTS.iter().any(|mark| tag.starts_with(mark)) {
             return document_end(tag).map(|end| at + end);
         }
     }
@@ -138,42 +140,53 @@ fn syslog_end(bytes: &[u8]) -> Option<usize> {
 fn document_end(bytes: &[u8]) -> Option<usize> {
     let root = root_start(bytes)?;
     let name = name_at(bytes.get(root + 1..)?);
-    let mut depth = 0_usize;
-    for at in memchr_iter(b'<', bytes.get(root..)?).map(|at| root + at) {
-        let tag = bytes.get(at + 1..)?;
-        let is_line_start = at > root && bytes.get(at - 1) == Some(&b'\n');
-        if is_line_start && depth > 0 && interrupts(bytes.get(at..)?) && name_at(tag) != name {
+    let (mut depth, mut at) = (0_usize, root);
+    loop {
+        at += memchr(b'<', bytes.get(at..)?)?;
+        let rest = bytes.get(at..)?;
+        if depth > 0 && bytes.get(at - 1) == Some(&b'\n') && (interrupts(rest) || is_next_of(name, rest)) {
             return Some(at);
         }
-        if let Some(closing) = tag.strip_prefix(b"/") {
-            if name_at(closing) == name {
-                depth = depth.saturating_sub(1);
-            }
-        } else if name_at(tag) == name {
-            let close = memchr(b'>', tag)?;
+        if let Some(closing) = aside(rest) {
+            at += memchr::memmem::find(rest, closing)? + closing.len();
+            continue;
+        }
+        let tag = rest.get(1..)?;
+        let close = memchr(b'>', tag)?;
+        let is_closing = tag.first() == Some(&b'/');
+        if is_closing && name_at(tag.get(1..)?) == name {
+            depth = depth.saturating_sub(1);
+        } else if !is_closing && name_at(tag) == name {
             depth += usize::from(tag.get(close.wrapping_sub(1)) != Some(&b'/'));
         } else {
+            at += 1;
             continue;
         }
         if depth == 0 {
-            return Some(at + 1 + memchr(b'>', tag)? + 1);
+            return Some(at + 1 + close + 1);
         }
+        at += 1;
     }
-    None
 }
 
-/// Where the first element begins, after declaration, comments and document type.
+/// Messages do not stand in one another: a second one of the same kind means that the first was cut off.
+fn is_next_of(name: &[u8], bytes: &[u8]) -> bool {
+    name.ends_with(b"AuditMessage") && bytes.get(1..).is_some_and(|tag| name_at(tag) == name)
+}
+
+/// What ends the comment, instruction or character data that begins here.
+fn aside(bytes: &[u8]) -> Option<&'static [u8]> {
+    let kinds: [(&[u8], &[u8]); 3] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")];
+    kinds.into_iter().find(|(mark, _)| bytes.starts_with(mark)).map(|(_, closing)| closing)
+}
+
+/// Where the first element (or the document type) begins, after declaration, comments and instructions.
 fn root_start(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += memchr(b'<', bytes.get(at..)?)?;
         let rest = bytes.get(at..)?;
-        let closing: &[u8] = match rest {
-            _ if rest.starts_with(b"<!--") => b"-->",
-            _ if rest.starts_with(b"<?") => b"?>",
-            _ if rest.starts_with(b"<!") => return Some(at),
-            _ => return Some(at),
-        };
+        let Some(closing) = aside(rest) else { return Some(at) };
         at += memchr::memmem::find(rest, closing)? + closing.len();
     }
 }
@@ -228,6 +241,18 @@ mod tests {
         );
         assert!(next(b"<AuditMessage><b>", 0).is_some_and(|cut| !cut.is_whole));
         assert!(next(b"99 <85>1 x", 0).is_some_and(|cut| !cut.is_whole && cut.end == 10));
+    }
+
+    #[test]
+    fn comments_name_no_element_and_are_no_message() {
+        let one =
+            "<!-- <AuditMessage> --><AuditMessage><!-- </AuditMessage> --><![CDATA[</AuditMessage>]]></AuditMessage>";
+        assert_eq!(all(&format!("{one}\n<!-- the end -->\n")), [one]);
+        let wrapped = "<Envelope>\n<AuditMessage>\n</AuditMessage>\n<AuditMessage/>\n</Envelope>";
+        assert_eq!(all(wrapped), [wrapped]);
+        let prefixed = "<85>1 - h a - - - <a:AuditMessage>\n</a:AuditMessage>";
+        assert_eq!(all(&format!("{prefixed}\n{prefixed}")), [prefixed, prefixed]);
+        assert_eq!(all("<AuditMessage><b>\n<AuditMessage></AuditMessage>").len(), 2, "the first is cut off");
     }
 
     #[test]

@@ -48,8 +48,8 @@ fn header<'a>(parts: &[&'a str], kind: &str) -> Result<Cow<'a, str>, Fault> {
 
 /// The delimiter of LEEF 2.0: a character, or its number as `x09` or `0x09`.
 fn read_delimiter(mark: &str) -> Option<char> {
-    let number = mark.strip_prefix("0x").or_else(|| mark.strip_prefix('x'))?;
-    let by_number = u32::from_str_radix(number, 16).ok().and_then(char::from_u32);
+    let number = mark.strip_prefix("0x").or_else(|| mark.strip_prefix('x'));
+    let by_number = number.and_then(|number| u32::from_str_radix(number, 16).ok()).and_then(char::from_u32);
     by_number.or_else(|| mark.chars().next())
 }
 

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::action;
 use super::view::{View, codes, text};
 
 /// The agent that acted, and its id.
@@ -18,16 +19,31 @@ pub(super) struct Actor<'v> {
 }
 
 /// Agent types of people: HL7 v3 participation types, and those of profiles on AuditEvent.
-const PEOPLE: [&str; 9] =
-    ["humanuser", "IRCP", "AUT", "INF", "ENT", "UserSamlAgent", "UserOauthAgent", "429577009", "PPRF"];
+const PEOPLE: [&str; 13] = [
+    "humanuser",
+    "IRCP",
+    "AUT",
+    "INF",
+    "ENT",
+    "UserSamlAgent",
+    "UserOauthAgent",
+    "429577009",
+    "PPRF",
+    // The Swiss EPR's roles.
+    "HCP",
+    "ASS",
+    "PAT",
+    "REP",
+];
 /// Agent types of organizations and systems: DICOM application, destination, source, media.
-const SYSTEMS: [&str; 8] = ["110150", "110152", "110153", "110154", "110155", "custodian", "authserver", "PROV"];
+const SYSTEMS: [&str; 10] =
+    ["110150", "110152", "110153", "110154", "110155", "custodian", "authserver", "PROV", "GRP", "TCU"];
 
 pub(super) fn acting<'v>(view: &View<'v>) -> Option<Actor<'v>> {
     let mut best: Option<(i32, Actor<'v>)> = None;
     for agent in view.agents() {
         let Some(id) = id(view, agent) else { continue };
-        let rank = rank(view, agent);
+        let rank = rank(view, agent) - if is_placeholder(id) { 90 } else { 0 };
         if best.as_ref().is_none_or(|(highest, _)| rank > *highest) {
             best = Some((rank, Actor { agent, id }));
         }
@@ -35,8 +51,17 @@ pub(super) fn acting<'v>(view: &View<'v>) -> Option<Actor<'v>> {
     best.map(|(_, actor)| actor)
 }
 
+/// What senders write where they know nobody.
+fn is_placeholder(id: &str) -> bool {
+    id.eq_ignore_ascii_case("unknown") || id.ends_with("/addressing/anonymous")
+}
+
 fn is_requestor(agent: &Value) -> bool {
-    agent.get("requestor").and_then(Value::as_bool).unwrap_or(false)
+    match agent.get("requestor") {
+        Some(Value::Bool(is_one)) => *is_one,
+        Some(Value::String(said)) => said.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
 }
 
 /// How likely this agent is the one that acted.
@@ -65,7 +90,10 @@ fn reference(agent: &Value) -> Option<&Value> {
 
 fn id<'v>(view: &View<'v>, agent: &'v Value) -> Option<&'v str> {
     let who = reference(agent);
-    who.and_then(|who| view.identity(who))
+    let known = who.and_then(|who| view.identity(who));
+    let alternative = || text(agent, &["altId"]).filter(|_| known.is_some_and(is_placeholder));
+    alternative()
+        .or(known)
         .or_else(|| text(agent, &["userId", "value"]))
         .or_else(|| text(agent, &["altId"]))
         .or_else(|| extension_id(view, agent))
@@ -106,6 +134,10 @@ pub(super) fn department<'v>(view: &View<'v>, actor: &'v Value) -> Option<&'v st
             let provider = view.agents().iter().find(|agent| types(agent).contains(&"PROV"))?;
             label(view, reference(provider)?)
         })
+        .or_else(|| {
+            let group = view.agents().iter().find(|agent| types(agent).contains(&"GRP"))?;
+            text(group, &["name"])
+        })
 }
 
 /// A Reference as people would call it.
@@ -125,18 +157,25 @@ fn role_organization<'v>(view: &View<'v>, actor: &'v Value) -> Option<&'v str> {
     })
 }
 
-/// Workstation name and network address: the actor's, else those of a sending agent. An address
-/// that is no valid IP stays as it was written.
+/// Workstation name and network address: the actor's, else those of the side that the person sits at. Who reads or
+/// fetches receives (DICOM 110152), who stores or exports sends (110153). An address that is no valid IP stays as it was
+/// written.
 pub(super) fn network<'v>(view: &View<'v>, actor: &'v Value) -> (Option<&'v str>, Option<&'v str>) {
-    let (mut name, mut address) = addresses(actor);
-    let receives = |agent: &&Value| types(agent).iter().any(|code| matches!(*code, "110152" | "110154" | "110155"));
-    for agent in view.agents().iter().filter(|agent| !receives(agent)) {
-        if name.is_some() || address.is_some() {
-            break;
+    let (near, far) = if action::fetches(view) { ("110152", "110153") } else { ("110153", "110152") };
+    let side = |agent: &&Value| {
+        let is = |code: &str| types(agent).contains(&code);
+        match () {
+            () if std::ptr::eq(*agent, actor) => 0,
+            () if is_requestor(agent) => 1,
+            () if is(near) => 2,
+            () if is(far) => 4,
+            () => 3,
         }
-        (name, address) = addresses(agent);
-    }
-    (name, address)
+    };
+    let mut agents: Vec<&Value> = view.agents().iter().collect();
+    agents.sort_by_key(side);
+    let found = agents.into_iter().map(addresses).find(|(name, address)| name.is_some() || address.is_some());
+    found.unwrap_or((None, None))
 }
 
 /// `network.type` 1 is a machine name, 2 an IP address; 3 to 5 (phone, mail, URI) are neither.
@@ -149,10 +188,17 @@ fn addresses(agent: &Value) -> (Option<&str>, Option<&str>) {
         Some(other) => codes(other).first().copied().or(Some("")),
         None => None,
     };
-    match (written.or_else(|| text(agent, &["networkString"])), kind) {
+    let uri = || {
+        let uri = text(agent, &["networkUri"])?;
+        Some(["urn:ipv6:", "urn:ipv4:"].iter().find_map(|mark| uri.strip_prefix(mark)).unwrap_or(uri))
+    };
+    // Some write the port too.
+    let host = |address: &'_ str| address.parse::<std::net::SocketAddr>().is_ok();
+    match (written.or_else(|| text(agent, &["networkString"])).or_else(uri), kind) {
+        (Some(address), _) if address.parse::<IpAddr>().is_ok() => (None, Some(address)),
+        (Some(address), _) if host(address) => (None, address.rsplit_once(':').map(|(host, _)| host)),
         (Some(address), Some("1")) => (Some(address), None),
         (Some(address), Some("2")) => (None, Some(address)),
-        (Some(address), None) if address.parse::<IpAddr>().is_ok() => (None, Some(address)),
         (Some(address), None) => (Some(address), None),
         _ => (None, None),
     }

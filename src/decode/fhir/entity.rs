@@ -6,18 +6,23 @@
 use serde_json::Value;
 
 use super::view::{View, codes, text};
+use crate::decode::clean;
 
 /// Every patient, in the order of the record.
 pub(super) fn patients<'v>(view: &View<'v>) -> Vec<&'v str> {
+    let named = view.root.get("patient").and_then(|patient| view.identity(patient)).and_then(bare_id);
     let mut found: Vec<&str> =
-        view.root.get("patient").and_then(|patient| view.identity(patient)).into_iter().collect();
-    found.extend(view.entities().iter().filter(|entity| is_patient(entity)).filter_map(|entity| id(view, entity)));
+        view.entities().iter().filter(|entity| is_patient(entity)).filter_map(|entity| id(view, entity)).collect();
+    // R5 names the patient twice.
+    if let Some(named) = named.filter(|_| found.len() < 2) {
+        found = vec![named];
+    }
     if found.is_empty() {
         let of_type = |entity: &&Value| target(entity).and_then(|what| view.type_of(what)) == Some("Patient");
         found.extend(view.entities().iter().filter(of_type).filter_map(|entity| id(view, entity)));
     }
     if found.is_empty() {
-        found.extend(insured_person(view));
+        found.extend(insured_person(view).or_else(|| asserted(view)));
     }
     if found.is_empty() {
         let of_type = |resource: &&Value| text(resource, &["resourceType"]) == Some("Patient");
@@ -29,8 +34,10 @@ pub(super) fn patients<'v>(view: &View<'v>) -> Vec<&'v str> {
 
 fn is_patient(entity: &Value) -> bool {
     let of = |name| entity.get(name).map(codes).unwrap_or_default();
-    let role = of("role");
-    role.contains(&"1") || (role.is_empty() && of("type").contains(&"1"))
+    let (role, kind) = (of("role"), of("type"));
+    let is_other = target(entity).is_some_and(|what| text(what, &["type"]) == Some("Encounter"));
+    let is_person = || kind.iter().any(|kind| matches!(*kind, "1" | "Patient"));
+    !is_other && (role.iter().any(|role| matches!(*role, "1" | "Patient")) || (role.is_empty() && is_person()))
 }
 
 /// `what`, or its form in STU3 and DSTU2.
@@ -40,7 +47,14 @@ fn target(entity: &Value) -> Option<&Value> {
 
 fn id<'v>(view: &View<'v>, entity: &'v Value) -> Option<&'v str> {
     let identifier = || text(entity, &["identifier", "value"]);
-    target(entity).and_then(|what| view.identity(what)).or_else(identifier)
+    target(entity).and_then(|what| view.identity(what)).or_else(identifier).and_then(bare_id)
+}
+
+/// The id of an HL7 v2 CX (`id^^^&authority&ISO`), the first of several; any other text as it is. None for what senders
+/// write where they know no id.
+pub(in crate::decode) fn bare_id(text: &str) -> Option<&str> {
+    let id = if text.contains('^') { text.split(['^', '~']).next().unwrap_or(text) } else { text };
+    Some(clean(id)).filter(|id| !id.is_empty() && !id.eq_ignore_ascii_case("<none>"))
 }
 
 /// Germany's e-prescription service (profiles of gematik.de) puts the insured person's number, a
@@ -54,6 +68,16 @@ fn insured_person<'v>(view: &View<'v>) -> Option<&'v str> {
         let (letter, digits) = name.as_bytes().split_at(1);
         letter[0].is_ascii_uppercase() && digits.len() == 9 && digits.iter().all(u8::is_ascii_digit)
     })
+}
+
+/// The patient of a SAML assertion, which a profile (IHE BALP) keeps as a detail.
+fn asserted<'v>(view: &View<'v>) -> Option<&'v str> {
+    let details = view.entities().iter().filter_map(|entity| entity.get("detail")?.as_array()).flatten();
+    let is_resource = |detail: &&Value| {
+        let name = text(detail, &["type"]).or_else(|| text(detail, &["type", "text"]));
+        name.is_some_and(|name| name.ends_with("resource:resource-id"))
+    };
+    details.into_iter().find(is_resource).and_then(|detail| text(detail, &["valueString"])).and_then(bare_id)
 }
 
 /// The encounter: R5 `encounter`, else an entity that is one, else the only contained one.

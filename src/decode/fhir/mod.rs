@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use super::canonical::for_each_patient;
 use super::json::member;
+use super::mapped::time::TimeFormat;
 use super::time::{LocalClock, read_date};
 use super::{Fault, INSTANT};
 use crate::model::access::{AccessEvent, Action, Outcome};
@@ -38,6 +39,23 @@ use view::{View, codes, text};
 pub fn is_bundle(record: &str) -> bool {
     let bytes = record.as_bytes();
     member(bytes, 0, bytes.len(), b"resourceType").is_some_and(|(from, to)| &bytes[from..to] == b"\"Bundle\"")
+}
+
+/// An AuditEvent with its numbers as text: some senders write ids and codes as numbers.
+#[must_use]
+pub fn spelt(mut resource: Value) -> Value {
+    fn spell(value: &mut Value) {
+        match value {
+            Value::Number(number) => *value = Value::String(number.to_string()),
+            Value::Array(values) => values.iter_mut().for_each(spell),
+            Value::Object(members) => members.values_mut().for_each(spell),
+            _ => {}
+        }
+    }
+    if resource.get("resourceType").and_then(Value::as_str) == Some("AuditEvent") {
+        spell(&mut resource);
+    }
+    resource
 }
 
 /// Hands the accesses of one AuditEvent to `visit`; returns how many.
@@ -87,19 +105,29 @@ fn event_id<'v>(view: &View<'v>) -> Cow<'v, str> {
         return Cow::Borrowed(id);
     }
     match (text(view.root, &["meta", "source"]), text(view.root, &["meta", "versionId"])) {
-        (Some(source), Some(version)) => Cow::Owned(format!("{source}/{version}")),
+        // The first version of everything that a source ever wrote names none of it.
+        (Some(source), Some(version)) if version != "1" => Cow::Owned(format!("{source}/{version}")),
         _ => Cow::Borrowed(entity::request_id(view).unwrap_or_default()),
     }
 }
 
 fn occurred_at(view: &View<'_>, clock: &mut LocalClock) -> Result<Timestamp, Fault> {
-    let places: [&[&str]; 5] =
-        [&["period", "start"], &["occurredPeriod", "start"], &["occurredDateTime"], &["recorded"], &["dateTime"]];
+    let places: [&[&str]; 8] = [
+        &["period", "start"],
+        &["occurredPeriod", "start"],
+        &["occurredDateTime"],
+        &["recorded"],
+        &["dateTime"],
+        &["period", "end"],
+        &["occurredPeriod", "end"],
+        &["meta", "lastUpdated"],
+    ];
     let mut has_any = false;
     for place in places {
         let Some(written) = text(view.root, place).or_else(|| text(view.body, place)) else { continue };
         has_any = true;
-        let at = clock.instant(written).or_else(|| read_date(written).map(|date| clock.start_of(date)));
+        let at = clock.instant(written).or_else(|| clock.written(TimeFormat::Iso.read(written)?));
+        let at = at.or_else(|| read_date(written).map(|date| clock.start_of(date)));
         if let Some(at) = at {
             return Ok(at);
         }
@@ -153,7 +181,7 @@ fn outcome(view: &View<'_>) -> Outcome {
             found.first().map_or(String::new(), |code| (*code).to_owned())
         }
     };
-    match code.as_str() {
+    match code.to_ascii_lowercase().as_str() {
         "0" | "" | "success" | "information" | "informational" | "warning" => Outcome::Success,
         _ => {
             let said = outcome_text(view).unwrap_or_default().to_ascii_lowercase();

@@ -35,7 +35,21 @@ fn asked(entity: &Value) -> Option<SearchTextKind> {
         _ => None,
     };
     // A name among several parameters says most about what was looked for.
-    names().filter_map(kind_of).min()
+    names().filter_map(kind_of).min().or_else(|| spoken(&query))
+}
+
+/// What a query in HL7 v2 (QPD) or v3 asks by.
+fn spoken(query: &str) -> Option<SearchTextKind> {
+    let has = |marks: &[&str]| marks.iter().any(|mark| query.contains(mark));
+    if has(&["@PID.5", "livingSubjectName", "LivingSubjectName"]) {
+        Some(SearchTextKind::Name)
+    } else if has(&["@PID.7", "livingSubjectBirthTime", "LivingSubjectBirthTime"]) {
+        Some(SearchTextKind::Dob)
+    } else if has(&["@PID.3", "ivingSubjectId", "atientIdentifier", "PatientId", "patientId", "Q23"]) {
+        Some(SearchTextKind::Id)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

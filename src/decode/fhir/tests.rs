@@ -349,3 +349,36 @@ fn a_message_may_be_an_event_or_a_bundle_of_them() {
     assert_eq!(found.rejects[0].place, place);
     assert_eq!(decoder.counters().records, 5);
 }
+
+#[test]
+fn senders_write_single_objects_numbers_and_codes_in_their_own_ways() {
+    let event = crate::decode::fhir::spelt(json!({
+        "resourceType": "AuditEvent", "recorded": "2026-06-01T07:00Z", "action": "read",
+        "agent": {"who": {"identifier": {"value": 77}}, "requestor": "true", "networkUri": "urn:ipv6:2001:db8::1"},
+        "entity": {"what": {"identifier": {"value": "9^^^&1.2&ISO"}}, "role": {"code": 1}},
+        "outcome": {"code": {"code": "Success"}}
+    }));
+    let read = one(&event);
+    assert_eq!((read.user_id.as_ref(), read.patient_id.as_deref(), read.action), ("77", Some("9"), Action::View));
+    assert_eq!((read.source_ip.as_deref(), read.outcome), (Some("2001:db8::1"), Outcome::Success));
+}
+
+#[test]
+fn the_patient_who_is_named_twice_is_one() {
+    let mut event = event();
+    event["patient"] = json!({"reference": "Patient/p1"});
+    event["entity"] = json!([{"what": {"identifier": {"value": "m1"}}, "role": {"code": "1"}}]);
+    assert_eq!(one(&event).patient_id.as_deref(), Some("Patient/p1"));
+}
+
+#[test]
+fn the_swiss_trail_says_what_was_done_in_its_subtype() {
+    let mut event = event();
+    event["type"] = json!({"code": "110106"});
+    event["subtype"] = json!([{"code": "ATC_DOC_READ"}]);
+    assert_eq!(one(&event).action, Action::View);
+    event["subtype"] = json!([{"code": "ITI-43"}]);
+    assert_eq!(one(&event).action, Action::View);
+    event["subtype"] = json!([{"code": "disclose"}]);
+    assert_eq!(one(&event).action, Action::Export);
+}

@@ -32,7 +32,11 @@ impl<'v> View<'v> {
     }
 
     fn list(&self, names: [&str; 2]) -> &'v [Value] {
-        names.iter().find_map(|name| self.root.get(name)).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        match names.iter().find_map(|name| self.root.get(name)) {
+            Some(Value::Array(values)) => values,
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+            _ => &[],
+        }
     }
 
     /// Every code of what kind of event this is: type and subtype, in R5 category and code.

@@ -18,6 +18,7 @@ use roxmltree::Node;
 use serde_json::{Map, Value, json};
 
 use crate::decode::clean;
+use crate::decode::fhir::entity::bare_id;
 
 /// The member of an [`audit_event`] that says its time is that of the syslog header.
 pub const HEADER_TIME: &str = "_recordedBySyslog";
@@ -30,7 +31,9 @@ pub(super) fn audit_event(message: Node<'_, '_>, sent_at: Option<&str>) -> Value
     if let Some(identification) = children("EventIdentification").next() {
         identify(identification, &mut event);
     }
-    if let (false, Some(time)) = (event.contains_key("occurredDateTime"), sent_at) {
+    let is_told =
+        event.get("occurredDateTime").and_then(Value::as_str).is_some_and(|told| told.len() >= "2026-06-01".len());
+    if let (false, Some(time)) = (is_told, sent_at) {
         event.insert("occurredDateTime".to_owned(), time.into());
         event.insert(HEADER_TIME.to_owned(), true.into());
     }
@@ -82,14 +85,19 @@ fn agent(participant: Node<'_, '_>) -> Value {
     let name = said(participant, "UserName");
     let (id, alternative) = (said(participant, "UserID"), said(participant, "AlternativeUserID"));
     // The endpoint of a service is nobody's account.
-    let of_person = name.and_then(assertion_user).filter(|_| id.is_none_or(|id| id.contains("://")));
+    let asserted = id.and_then(assertion_user);
+    let of_person =
+        asserted.or_else(|| name.and_then(assertion_user).filter(|_| id.is_none_or(|id| id.contains("://"))));
+    // The same person once more, as the assertion names them.
+    let is_bare_assertion = name.is_some_and(|name| name.starts_with('<'));
     let is_requestor =
         said(participant, "UserIsRequestor").map(|text| text.eq_ignore_ascii_case("true") || text == "1");
     let is_human = said(participant, "UserTypeCode") == Some("1");
     let mut types = codings(participant, "RoleIDCode");
     types.extend(is_human.then(|| json!({ "code": "humanuser" })));
     json!({
-        "requestor": is_requestor.unwrap_or(false),
+        // RFC 3881 section 5.3: who says nothing requested it.
+        "requestor": is_requestor.unwrap_or(!is_bare_assertion),
         "type": { "coding": types },
         "who": { "identifier": { "value": of_person.or(id) } },
         "altId": alternative,
@@ -109,12 +117,12 @@ fn network(participant: Node<'_, '_>) -> Value {
 /// The user of a name as IHE XUA writes it: `alias<user@issuer>`.
 fn assertion_user(name: &str) -> Option<&str> {
     let (_, rest) = name.split_once('<')?;
-    let (user, _) = rest.strip_suffix('>')?.split_once('@')?;
+    let (user, _) = rest.strip_suffix('>')?.rsplit_once('@')?;
     Some(clean(user)).filter(|user| !user.is_empty())
 }
 
 fn entity(object: Node<'_, '_>) -> Value {
-    let id = said(object, "ParticipantObjectID").map(identifier);
+    let id = said(object, "ParticipantObjectID").and_then(bare_id);
     let kind = said(object, "ParticipantObjectTypeCode");
     let role = said(object, "ParticipantObjectTypeCodeRole");
     let codes = codings(object, "ParticipantObjectIDTypeCode");
@@ -125,6 +133,8 @@ fn entity(object: Node<'_, '_>) -> Value {
     };
     // RFC 3881 section 5.5.3: 3 is an encounter.
     let target = if has("3") { Some("Encounter") } else { None };
+    // 11 is a user, whatever else the message says of the object.
+    let role = if has("11") { Some("6") } else { role };
     let words = codes.iter().find_map(|code| code.get("display").and_then(Value::as_str));
     json!({
         "what": { "identifier": { "value": id }, "type": target },
@@ -133,13 +143,6 @@ fn entity(object: Node<'_, '_>) -> Value {
         "name": words.or_else(|| child("ParticipantObjectName")),
         "query": child("ParticipantObjectQuery"),
     })
-}
-
-/// The id of a CX: what stands before the first `^` of its first repetition.
-fn identifier(text: &str) -> &str {
-    let first = text.split('~').next().unwrap_or(text);
-    let id = clean(first.split('^').next().unwrap_or(first));
-    if id.is_empty() { text } else { id }
 }
 
 fn said<'d>(node: Node<'d, '_>, name: &str) -> Option<&'d str> {

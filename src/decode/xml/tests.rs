@@ -99,3 +99,31 @@ fn entities_and_other_documents_are_refused_with_a_reason() {
     let deep = format!("{}{}", "<a>".repeat(50_000), "</a>".repeat(50_000));
     assert!(records(&deep, None).is_err());
 }
+
+#[test]
+fn who_says_nothing_requested_it_and_a_user_or_encounter_is_no_patient() {
+    let text = message(TIME)
+        .replace(r#"UserName="Ada Quill" UserIsRequestor="true""#, r#"UserName="Ada Quill""#)
+        .replace(r#"UserID="gateway""#, r#"UserID="unknown""#);
+    assert_eq!(accesses(&text, None)[0].user_id, "u1");
+    let other = r#"<ParticipantObjectIDTypeCode code="11"/></ParticipantObjectIdentification></AuditMessage>"#;
+    let more = r#"<ParticipantObjectIdentification ParticipantObjectID="u1" ParticipantObjectTypeCode="1">"#;
+    let unknown = r#"<ParticipantObjectIdentification ParticipantObjectID="&lt;none>" ParticipantObjectTypeCode="1" ParticipantObjectTypeCodeRole="1"/>"#;
+    let text = message(TIME).replace("</AuditMessage>", &format!("{unknown}{more}{other}"));
+    assert_eq!(accesses(&text, None).len(), 2);
+}
+
+#[test]
+fn the_address_is_that_of_the_side_where_the_person_sits() {
+    let text = message(TIME).replace(
+        r#"<ActiveParticipant UserID="u1""#,
+        r#"<ActiveParticipant UserID="client" UserIsRequestor="false" NetworkAccessPointID="10.9.9.9"
+            NetworkAccessPointTypeCode="2"><RoleIDCode code="110152" displayName="Destination"/></ActiveParticipant>
+           <ActiveParticipant UserID="u1""#,
+    );
+    let reads =
+        text.replace(r#"UserID="gateway" UserIsRequestor="true""#, r#"UserID="gateway" UserIsRequestor="false""#);
+    assert_eq!(accesses(&reads, None)[0].source_ip.as_deref(), Some("10.9.9.9"));
+    let writes = reads.replace(r#"EventActionCode="R""#, r#"EventActionCode="C""#);
+    assert_eq!(accesses(&writes, None)[0].source_ip.as_deref(), Some("10.1.2.3"));
+}
