@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::action;
-use super::view::{View, codes, text};
+use super::view::{View, called, codes, text};
 
 /// The agent that acted, and its id.
 pub(super) struct Actor<'v> {
@@ -99,16 +99,29 @@ fn id<'v>(view: &View<'v>, agent: &'v Value) -> Option<&'v str> {
         .or_else(|| extension_id(view, agent))
         .or_else(|| text(agent, &["name"]))
         .or_else(|| text(who?, &["display"]))
+        .or_else(|| view.named(who?))
         .or_else(|| if is_requestor(agent) { contained_person(view) } else { None })
 }
 
 /// An id that a profile puts into an extension of the agent.
 fn extension_id<'v>(view: &View<'v>, agent: &'v Value) -> Option<&'v str> {
-    let extensions = agent.get("extension")?.as_array()?;
-    extensions.iter().find_map(|extension| {
-        text(extension, &["valueIdentifier", "value"])
-            .or_else(|| extension.get("valueReference").and_then(|reference| view.identity(reference)))
+    extensions(agent).find_map(|extension| {
+        let person = extension.get("valueReference").filter(|reference| !is_place(view, reference));
+        text(extension, &["valueIdentifier", "value"]).or_else(|| person.and_then(|reference| view.identity(reference)))
     })
+}
+
+/// The extensions of an agent, and those within them.
+fn extensions(agent: &Value) -> impl Iterator<Item = &Value> {
+    within(agent).iter().flat_map(|extension| std::iter::once(extension).chain(within(extension)))
+}
+
+fn within(value: &Value) -> &[Value] {
+    value.get("extension").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn is_place<'v>(view: &View<'v>, reference: &'v Value) -> bool {
+    matches!(view.type_of(reference), Some("Organization" | "Location" | "HealthcareService"))
 }
 
 /// The one person within the record, where the requestor names nobody.
@@ -121,14 +134,20 @@ fn contained_person<'v>(view: &View<'v>) -> Option<&'v str> {
     let practitioner = of_type("Practitioner").or_else(|| of_type("PractitionerRole")).or_else(|| of_type("Person"));
     text(practitioner?, &["identifier", "value"])
         .or_else(|| text(practitioner?, &["practitioner", "identifier", "value"]))
+        .or_else(|| called(practitioner?))
 }
 
 /// Where the actor was: the agent's location, else the organization of its role, else the location
 /// of another agent, else the agent that is a care provider.
 pub(super) fn department<'v>(view: &View<'v>, actor: &'v Value) -> Option<&'v str> {
     let location = |agent: &'v Value| agent.get("location").and_then(|location| label(view, location));
+    let extended = || {
+        let references = extensions(actor).filter_map(|extension| extension.get("valueReference"));
+        references.into_iter().find(|reference| is_place(view, reference)).and_then(|place| label(view, place))
+    };
     location(actor)
         .or_else(|| role_organization(view, actor))
+        .or_else(extended)
         .or_else(|| view.agents().iter().find_map(location))
         .or_else(|| {
             let provider = view.agents().iter().find(|agent| types(agent).contains(&"PROV"))?;

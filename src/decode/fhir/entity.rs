@@ -47,7 +47,8 @@ fn target(entity: &Value) -> Option<&Value> {
 
 fn id<'v>(view: &View<'v>, entity: &'v Value) -> Option<&'v str> {
     let identifier = || text(entity, &["identifier", "value"]);
-    target(entity).and_then(|what| view.identity(what)).or_else(identifier).and_then(bare_id)
+    let known = target(entity).and_then(|what| view.identity(what)).or_else(identifier);
+    known.or_else(|| view.named(target(entity)?)).and_then(bare_id)
 }
 
 /// The id of an HL7 v2 CX (`id^^^&authority&ISO`), the first of several; any other text as it is. None for what senders

@@ -71,11 +71,18 @@ impl<'v> View<'v> {
                 .or_else(contained)
                 .or(next.filter(|next| !next.starts_with('#')))
         };
-        of_practitioner()
-            .or_else(|| text(resource, &["identifier", "value"]))
-            .or_else(|| text(resource, &["name", "text"]))
-            .or_else(|| text(resource, &["name"]))
-            .or_else(|| text(resource, &["name", "family"]))
+        of_practitioner().or_else(|| text(resource, &["identifier", "value"]))
+    }
+
+    /// What somebody or something within this record is called, where it has no identity.
+    pub(super) fn named(&self, reference: &'v Value) -> Option<&'v str> {
+        let resource = self.resolve(text(reference, &["reference"])?)?;
+        let practitioner = || {
+            let practitioner = resource.get("practitioner")?;
+            let next = text(practitioner, &["reference"]).and_then(|next| self.resolve(next));
+            next.and_then(called).or_else(|| text(practitioner, &["display"]))
+        };
+        called(resource).or_else(practitioner)
     }
 
     /// The resource type that a Reference names or points to.
@@ -91,6 +98,12 @@ impl<'v> View<'v> {
         };
         text(reference, &["type"]).or_else(named)
     }
+}
+
+/// The name of a resource.
+pub(super) fn called(resource: &Value) -> Option<&str> {
+    let places: [&[&str]; 3] = [&["name", "text"], &["name"], &["name", "family"]];
+    places.into_iter().find_map(|place| text(resource, place))
 }
 
 /// The text at a path of member names; of an array the first element that has one. Blank = none.
