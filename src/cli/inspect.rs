@@ -219,7 +219,10 @@ impl Printer<'_> {
 fn as_message(update: &ContextUpdate) -> serde_json::Value {
     match &update.record {
         Some(record) => context::message(record),
-        None => serde_json::json!({ "withdrawn": update.key, "withdrawn_at": update.withdrawn_at }),
+        None => {
+            let at = Some(update.withdrawn_at).filter(|at| at.is_finite());
+            serde_json::json!({ "withdrawn": update.key, "withdrawn_at": at })
+        }
     }
 }
 

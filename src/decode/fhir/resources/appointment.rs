@@ -10,7 +10,7 @@
 
 use serde_json::Value;
 
-use super::source::{Care, Period, Source, each, word};
+use super::source::{Care, Period, Source, each, nobody, word};
 use crate::decode::Fault;
 use crate::decode::fhir::view::text;
 use crate::model::context::{Holder, RelationshipKind};
@@ -24,7 +24,7 @@ pub(super) fn appointment(source: &mut Source<'_, '_>) -> Result<(), Fault> {
         return Ok(());
     }
     if patients.is_empty() {
-        return Err(Fault::missing("participant of type Patient"));
+        return Err(nobody("participant of type Patient"));
     }
     let care = Care {
         kind: RelationshipKind::Appointment,

@@ -94,7 +94,8 @@ impl<'v, 'c> Source<'v, 'c> {
         self.found.push(ContextUpdate { key, record: Some(record), withdrawn_at: Timestamp::MAX });
     }
 
-    /// Adds a relationship for each element of the member `theme` in which `pick` finds a holder.
+    /// Adds a relationship for each element of the member `theme` in which `pick` finds a holder. An element without a
+    /// time, or with one that cannot be read, spoils no other; only where all do, that is the fault.
     pub(super) fn ties(
         &mut self,
         care: &Care,
@@ -102,10 +103,20 @@ impl<'v, 'c> Source<'v, 'c> {
         pick: fn(&Self, &'v Value) -> Option<Holder>,
     ) -> Result<(), Fault> {
         let root = self.root;
+        let (before, mut fault) = (self.found.len(), None);
         for (index, element) in each(root, theme).iter().enumerate() {
             let Some(holder) = pick(self, element) else { continue };
-            let own = self.period(element, &["period", "coveragePeriod"])?;
-            let starts_at = own.start.or(care.period.start).ok_or_else(|| undated(care.start_field))?;
+            let own = match self.period(element, &["period", "coveragePeriod"]) {
+                Ok(own) => own,
+                Err(found) => {
+                    fault.get_or_insert(found);
+                    continue;
+                }
+            };
+            let Some(starts_at) = own.start.or(care.period.start) else {
+                fault.get_or_insert_with(|| undated(care.start_field));
+                continue;
+            };
             let over = care.is_over.then(|| self.updated.unwrap_or(starts_at));
             let ends_at = own.end.or(care.period.end).or(over).map(|end| end.max(starts_at));
             for (copy, patient_id) in care.patients.iter().enumerate() {
@@ -124,7 +135,7 @@ impl<'v, 'c> Source<'v, 'c> {
                 self.add(&part, ContextRecord::Relationship(relationship));
             }
         }
-        Ok(())
+        fault.filter(|_| self.found.len() == before).map_or(Ok(()), Err)
     }
 
     /// Takes back what the resource said in the members `themes`, as of `meta.lastUpdated`; without
@@ -178,7 +189,8 @@ impl<'v, 'c> Source<'v, 'c> {
     pub(super) fn holder(&self, reference: &'v Value) -> Option<Holder> {
         match self.kind_of(reference) {
             Some("Practitioner" | "PractitionerRole" | "Person") => {
-                self.identity(reference).or_else(|| word(reference, &["display"])).map(Holder::User)
+                let named = || self.view.named(reference).map(str::to_owned);
+                self.identity(reference).or_else(|| word(reference, &["display"])).or_else(named).map(Holder::User)
             }
             Some("Location" | "Organization" | "HealthcareService" | "CareTeam") => self.department(reference),
             Some(_) => None,
@@ -195,11 +207,11 @@ impl<'v, 'c> Source<'v, 'c> {
     pub(super) fn patient(&self, names: &[&str]) -> Result<String, Fault> {
         let root = self.root;
         let reference = names.iter().find_map(|name| root.get(name));
-        if reference.and_then(|reference| self.kind_of(reference)) == Some("Group") {
-            return Err(Fault::new(RejectCode::NotApplicable, "a FHIR resource about a group of people"));
+        if reference.and_then(|reference| self.kind_of(reference)).is_some_and(|kind| kind != "Patient") {
+            return Err(Fault::new(RejectCode::NotApplicable, "a FHIR resource about a group or a thing"));
         }
         let found = reference.and_then(|reference| self.identity(reference));
-        found.ok_or_else(|| Fault::missing(names.first().copied().unwrap_or_default()))
+        found.ok_or_else(|| nobody(names.first().copied().unwrap_or_default()))
     }
 
     /// The first Period among the members `names`. An end in the year 9999 is none.
@@ -281,6 +293,11 @@ pub(super) fn last_day(written: &str) -> Option<Date> {
 /// A resource may leave out when it holds (FHIR: cardinality 0..1); then it ties nobody to anybody.
 pub(super) fn undated(field: &str) -> Fault {
     Fault::new(RejectCode::NotApplicable, format!("{field} is missing: nothing says when this holds"))
+}
+
+/// As [`undated`], for the patient.
+pub(super) fn nobody(field: &str) -> Fault {
+    Fault::new(RejectCode::NotApplicable, format!("{field} is missing: no patient is named"))
 }
 
 /// The elements of a member: of an array each, of a single value that, of a missing one none.

@@ -1,7 +1,7 @@
 //! Who cares for whom, and when.
 
 use super::*;
-use crate::decode::fhir::resources::source::undated;
+use crate::decode::fhir::resources::source::{nobody, undated};
 
 #[test]
 fn participants_of_an_encounter_hold_it_in_r4_and_in_r5() {
@@ -165,8 +165,8 @@ fn a_care_team_is_open_where_it_has_no_period() {
     let found = ties(&team);
     assert_eq!(found.iter().map(|tie| tie.ends_at).collect::<Vec<_>>(), [Some(at("2026-06-01T07:00:00Z")), None]);
     assert_eq!(found[1].holder, user("Practitioner/u2"));
-    let nobody = with(team, json!({"subject": null}));
-    assert_eq!(read(&nobody).unwrap_err(), Fault::missing("subject"));
+    let of_none = with(team, json!({"subject": null}));
+    assert_eq!(read(&of_none).unwrap_err(), nobody("subject"));
 }
 
 #[test]
