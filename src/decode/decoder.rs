@@ -242,6 +242,10 @@ impl Decoder {
         }
         let mut flat = Flat::default();
         match flat.read(text) {
+            Ok(Kind::Access) if expect == Expect::Feed => {
+                let fault = Fault::new(RejectCode::UnknownType, "neither HL7 v2 nor a FHIR resource");
+                self.count_and_refuse(at, fault, text.as_bytes(), formats.canonical, sink);
+            }
             Ok(Kind::Access) => self.canonical(text, &flat, formats.canonical, at, sink),
             Ok(Kind::Fhir) if fhir::is_bundle(text) => self.bundle(text, expect, formats, at, sink),
             Ok(Kind::Fhir) => self.resource(text, expect, formats.fhir, at, sink),

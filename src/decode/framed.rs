@@ -138,6 +138,19 @@ impl Decoder {
         self.refuse(at, fault, text.as_bytes(), sink);
     }
 
+    /// Decodes one message of a feed: HL7 v2 (one or several), a FHIR resource or Bundle as JSON or XML.
+    pub fn feed_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
+        if value.len() > MAX_RECORD {
+            self.count_and_refuse(at, too_long(), value, Format::Hl7, sink);
+        } else if hl7::looks_like(value) {
+            hl7::visit_messages(value, &mut |message, _| self.hl7_message(message, at, sink));
+        } else if messages::looks_like(value) {
+            self.message(value.trim_ascii(), Expect::Feed, at, sink);
+        } else {
+            self.json_message(readable(value).trim_start_matches('\u{feff}'), Expect::Feed, at, sink);
+        }
+    }
+
     /// Decodes a chunk of HL7 v2 messages, in order.
     pub(super) fn hl7_messages<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
         let place = chunk.place();

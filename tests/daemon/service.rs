@@ -11,7 +11,7 @@ use super::on_both_brokers;
 use super::process::{Process, config_text};
 use crate::support::{Broker, Message};
 
-on_both_brokers!(poison_is_set_aside_and_the_daemon_goes_on);
+on_both_brokers!(poison_is_set_aside_and_the_daemon_goes_on, messages_of_the_hospital_bring_context);
 
 fn access(id: u32, at: &str) -> String {
     format!(
@@ -80,4 +80,35 @@ fn copies_are_whole(broker: &Broker, values: &[(Option<Vec<u8>>, &str)], wanted:
         assert_eq!(header("offset"), Some(offset.to_string().as_bytes()));
         assert_eq!(header("reason"), Some(reason.as_bytes()));
     }
+}
+
+fn messages_of_the_hospital_bring_context(broker: &Broker) {
+    broker.create_topic("adt-audit", 1);
+    broker.create_compacted_topic("adt-context", 1);
+    broker.create_topic("adt-events", 1);
+    let message = |key: &str, value: &str| Message {
+        partition: 0,
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value.as_bytes().to_vec()),
+    };
+    let admitted = "MSH|^~\\&|ADT|H|||20260601050000-0700||ADT^A01|1|P|2.5\rEVN|A01|20260601050000-0700\rPID|||p1^^^H^MR\r\
+                    PV1||I|4N^1^A|||||||||||||||||v1\r";
+    let encounter = r#"{"resourceType":"Encounter","id":"v2","status":"in-progress","subject":{"reference":"p2"},
+        "period":{"start":"2026-06-01T05:00:00-07:00"},"participant":[{"individual":{"identifier":{"value":"u1"}}}]}"#;
+    broker.produce("adt-events", &[message("p1", admitted), message("p2", encounter), message("p3", "no message")]);
+    let staff = r#"{"type":"workforce","user_id":"u1","family_name":"Quill","department":"4N"}"#;
+    broker.produce("adt-context", &[message("u1", staff)]);
+    let looks: Vec<Message> =
+        (1..=3).map(|id| message("u1", &access(id, "2026-06-01T14:00:00Z"))).collect();
+    broker.produce("adt-audit", &looks);
+
+    let folder = tempfile::tempdir().unwrap();
+    let more = "context_event_topics = [\"adt-events\"]\n";
+    let mut process = Process::start(folder.path(), &config_text(broker, "adt", folder.path(), "1s", more));
+    process.wait_until_ready();
+    process.wait("the verdicts", |process| process.metric("chartsentry_accesses_total", "") == Some(3.0));
+    let explained = |process: &Process| process.metric("chartsentry_accesses_total", "verdict=\"explained\"");
+    assert_eq!(explained(&process), Some(2.0), "one by the ward's stay, one as a participant");
+    assert_eq!(process.metric("chartsentry_rejects_total", "reason=\"invalid_json\""), Some(1.0));
+    assert_eq!(process.terminate().code(), Some(0));
 }

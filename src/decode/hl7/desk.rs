@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::message::{Message, Segment};
-use super::visit::{Change, Facts, News, Visit, roles};
+use super::visit::{Change, Facts, News, Visit, roles, ties};
 use super::{appointment, fields, patient, staff, time};
 use crate::decode::Fault;
 use crate::decode::time::LocalClock;
@@ -19,9 +19,11 @@ use crate::model::time::Timestamp;
 /// When a message was sent, when its event happened, who entered it.
 #[derive(Clone, Debug)]
 pub(super) struct Heading {
-    /// MSH-7, else EVN-2.
+    /// MSH-7, else EVN-2; where neither tells it, the event's own time.
     pub heard_at: Timestamp,
-    /// EVN-6, else EVN-2, else MSH-7.
+    /// Whether MSH-7 or EVN-2 tells when it was sent.
+    is_dated: bool,
+    /// EVN-6, else EVN-2, else MSH-7. Of a day only, MSH-7 held within it.
     pub at: Timestamp,
     /// The day of the event as it was written.
     pub date: Option<Date>,
@@ -33,19 +35,30 @@ impl Heading {
     fn read(message: &Message<'_>, clock: &mut LocalClock) -> Result<Self, Fault> {
         let text = |segment, number| message.field(segment, number).value();
         let (sent, entered, occurred) = (text("MSH", 7), text("EVN", 2), text("EVN", 6));
+        let (admitted, booked) = (text("PV1", 44), message.field("SCH", 11).part(4).value());
         let mut first = |texts: [&Option<String>; 3]| {
             texts.into_iter().flatten().find_map(|text| Some((time::instant(text, clock)?, time::date(text))))
         };
-        let Some((heard_at, _)) = first([&sent, &entered, &None]) else {
+        let stated = first([&sent, &entered, &None]);
+        let Some((heard_at, day)) = stated.or_else(|| first([&occurred, &admitted, &booked])) else {
             return Err(match (&sent, &entered) {
                 (None, None) => Fault::missing("MSH-7 (when the message was sent)"),
                 _ => Fault::invalid("MSH-7", "a time such as 20260601070003"),
             });
         };
-        let (at, date) = first([&occurred, &entered, &sent]).unwrap_or((heard_at, None));
+        let event = [&occurred, &entered].into_iter().flatten().find_map(|text| {
+            let (start, end) = time::period(text, clock)?;
+            Some((heard_at.max(start).min(end), time::date(text)))
+        });
+        let (at, date) = event.unwrap_or((heard_at, day));
         let mut people = [("EVN", 5), ("SCH", 20), ("ORC", 10)].into_iter();
         let author = people.find_map(|(segment, number)| message.field(segment, number).part(1).value());
-        Ok(Self { heard_at, at, date, author })
+        Ok(Self { heard_at, is_dated: stated.is_some(), at, date, author })
+    }
+
+    /// Recorded at `at`; known from the start where the message has no time of its own.
+    pub fn recorded(&self, at: Timestamp) -> Recorded {
+        Recorded { at: self.is_dated.then_some(at), withdrawn_at: None }
     }
 }
 
@@ -70,7 +83,11 @@ impl Kind {
             ("ADT", event) => Self::of_adt(event),
             ("SIU", "S12" | "S13" | "S14" | "S18" | "S19" | "S26") => Some(Self::Booking),
             ("SIU", "S15" | "S16" | "S17") => Some(Self::Cancellation),
-            ("ORM" | "OMG" | "OML" | "OMI", _) if has("ORC") || has("OBR") => Some(Self::Order),
+            ("ORM" | "OMG" | "OML" | "OMI" | "OMP" | "OMB" | "OMD" | "OMS" | "OMN" | "RDE", _)
+                if has("ORC") || has("OBR") =>
+            {
+                Some(Self::Order)
+            }
             ("MFN" | "PMU", _) if has("STF") => Some(Self::Staff),
             _ => None,
         }
@@ -154,6 +171,9 @@ impl Desk {
                 let facts = appointment::ordered(message, &id, &heading, clock);
                 changes(&Facts::new(), facts, heading.heard_at, &heading, &mut updates);
                 self.patient(message, pid, &id, &heading, false, &mut updates);
+                if message.segment("PV1").is_some() && fields::visit_number(message).is_some() {
+                    self.visit(message, &id, Change::Update, &heading, clock, &mut updates);
+                }
             }
             Kind::Visit(change) => {
                 self.patient(message, pid, &id, &heading, true, &mut updates);
@@ -191,8 +211,7 @@ impl Desk {
             let key = format!("hl7/contact/{id}");
             match contact {
                 Some(contact) if chart.contacts.get(&id) != Some(&contact) => {
-                    let recorded = Recorded { at: Some(heading.heard_at), withdrawn_at: None };
-                    let told = RelatedPerson { recorded, ..contact.clone() };
+                    let told = RelatedPerson { recorded: heading.recorded(heading.heard_at), ..contact.clone() };
                     tell(updates, key, ContextRecord::RelatedPerson(told));
                     chart.contacts.insert(id, contact);
                 }
@@ -210,7 +229,7 @@ impl Desk {
         let known = self.charts.get_mut(&patient.patient_id);
         let heard_at = known.as_ref().map_or(heading.heard_at, |chart| chart.heard_at.max(heading.heard_at));
         if known.as_ref().is_none_or(|chart| chart.patient != patient) {
-            let recorded = Recorded { at: Some(heard_at), withdrawn_at: None };
+            let recorded = heading.recorded(heard_at);
             let key = format!("hl7/patient/{}", patient.patient_id);
             tell(updates, key, ContextRecord::Patient(Patient { recorded, ..patient.clone() }));
         }
@@ -238,6 +257,7 @@ impl Desk {
             } else if segment.is("MRG") {
                 let (pid, new) = survivor.clone().ok_or_else(no_patient)?;
                 let old = fields::best_id(segment.field(1)).or_else(|| fields::best_id(segment.field(4)));
+                let old = old.or_else(|| fields::any_id(segment.field(1)));
                 pairs.push((pid, new, old.ok_or_else(|| Fault::missing("MRG-1 (the id that ends)"))?));
             }
         }
@@ -249,9 +269,12 @@ impl Desk {
             if known.is_none_or(|chart| chart.heard_at <= heading.heard_at) {
                 let mut patient = known.map_or_else(|| blank(&new), |chart| chart.patient.clone());
                 patient::demographics(&mut patient, pid, heading.date);
+                patient.merged_into = None;
                 self.keep(patient, heading, updates);
             }
-            if old != new {
+            // A late message does not turn round what a newer one merged.
+            let is_undone = self.charts.get(&new).is_some_and(|chart| chart.patient.merged_into.as_ref() == Some(&old));
+            if old != new && !is_undone {
                 let known = self.charts.get(&old);
                 let mut patient = known.map_or_else(|| blank(&old), |chart| chart.patient.clone());
                 patient.merged_into = Some(new);
@@ -274,13 +297,14 @@ impl Desk {
         let mut news = news(message, patient, change, heading, clock);
         let number = fields::visit_number(message);
         let is_about_visit = message.segment("PV1").is_some() && !is_person(message);
-        let place = || news.place.as_ref().map(|place| format!("{patient}/{place}"));
-        let own =
-            number.clone().or_else(|| news.admitted.map(|admitted| format!("{patient}/{admitted}")).or_else(place));
-        let own = own.filter(|name| is_about_visit || self.visits.contains_key(name));
+        let own = match fields::visit_key(message) {
+            Some(name) => Some(name).filter(|name| is_about_visit || self.visits.contains_key(name)),
+            None if is_about_visit => self.unnumbered(&news),
+            None => None,
+        };
         let (name, number) = match own {
             Some(name) => (name, number),
-            None if change == Change::Update && !news.roles.is_empty() => {
+            None if change == Change::Update && !(news.roles.is_empty() && news.ties.is_empty()) => {
                 (news.admitted, news.discharged, news.place) = (None, None, None);
                 (format!("patient/{patient}"), None)
             }
@@ -305,6 +329,22 @@ impl Desk {
         visit.hear(&news);
         // A late message adds to what newer ones said, so it is a version after theirs.
         changes(&before, visit.facts(&name), visit.heard_at, heading, updates);
+    }
+
+    /// The name of a visit without a number: the patient's open one, else one that the message fits,
+    /// else a new one from the event on.
+    fn unnumbered(&self, news: &News) -> Option<String> {
+        let prefix = format!("{}/", news.patient);
+        let name = format!("{prefix}{}", news.admitted.unwrap_or(news.at));
+        if self.visits.contains_key(&name) {
+            return Some(name);
+        }
+        let all = || self.visits.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        let fitting = |fits: fn(&Visit, &News) -> bool| {
+            all().filter(|(_, visit)| visit.is_unnumbered() && fits(visit, news)).last().map(|(name, _)| name.clone())
+        };
+        let known = fitting(Visit::is_open_for).or_else(|| fitting(Visit::covers)).or_else(|| fitting(Visit::precedes));
+        known.or_else(|| (news.admitted.is_some() || news.place.is_some()).then_some(name))
     }
 
     fn appointment(
@@ -352,6 +392,7 @@ fn news(message: &Message<'_>, patient: &str, change: Change, heading: &Heading,
         place: fields::place(message.field("PV1", 3)),
         earlier_place: fields::place(message.field("PV1", 6)),
         roles: roles(message),
+        ties: ties(message, clock),
     }
 }
 
@@ -379,7 +420,7 @@ fn changes(before: &Facts, after: Facts, known_at: Timestamp, heading: &Heading,
     for (key, mut fact) in after {
         if before.get(&key) != Some(&fact) {
             fact.recorded_by.clone_from(&heading.author);
-            fact.recorded = Recorded { at: Some(known_at), withdrawn_at: None };
+            fact.recorded = heading.recorded(known_at);
             tell(updates, key, ContextRecord::Relationship(fact));
         }
     }

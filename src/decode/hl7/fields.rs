@@ -3,12 +3,16 @@
 use super::message::{Field, Message, Segment, Text};
 
 /// Identifier types (HL7 table 0203) that name a patient of this hospital, best first.
-const PATIENT_TYPES: [&str; 3] = ["MR", "PI", "PT"];
-/// Identifier types that never do: documents, insurers, accounts, anonymous ids.
-const OTHER_TYPES: [&str; 15] =
-    ["SS", "SSN", "DL", "PPN", "ANON", "ANC", "AN", "ANT", "VN", "NPI", "MC", "MA", "TAX", "CF", "PRC"];
-/// Telecom types (XTN-2, XTN-3) that are no phones.
-const NO_PHONES: [&str; 7] = ["NET", "Internet", "X.400", "FX", "BP", "TDD", "BPN"];
+const PATIENT_TYPES: [&str; 4] = ["MR", "MRN", "PI", "PT"];
+/// Identifier types that name something else: documents, insurers, national registers, accounts, anonymous ids.
+const OTHER_TYPES: [&str; 21] = [
+    "SS", "SSN", "DL", "PPN", "ANON", "ANC", "AN", "ANT", "VN", "NPI", "MC", "MA", "TAX", "CF", "PRC", "NH", "NI",
+    "JHN", "HC", "PE", "BSN",
+];
+/// Address types (XAD-7) that are no home: business, office.
+const NO_HOMES: [&str; 2] = ["B", "O"];
+/// Telecom types (XTN-2, XTN-3) that are no phones of a home.
+const NO_PHONES: [&str; 8] = ["WPN", "NET", "Internet", "X.400", "FX", "BP", "TDD", "BPN"];
 
 /// A name (XPN).
 pub(super) struct Name {
@@ -25,9 +29,14 @@ pub(super) struct Address {
     pub postal_code: Option<String>,
 }
 
-/// The patient's id: PID-3 by its type, else PID-2.
+/// The patient's id: PID-3 by its type, else PID-4, else PID-2.
 pub(super) fn patient_id(pid: Segment<'_>) -> Option<String> {
-    best_id(pid.field(3)).or_else(|| best_id(pid.field(2)))
+    [3, 4, 2].into_iter().map(|number| pid.field(number)).find_map(|ids| best_id(ids).or_else(|| any_id(ids)))
+}
+
+/// The first id of a CX list, whatever its type.
+pub(super) fn any_id(ids: Field<'_>) -> Option<String> {
+    ids.repetitions().find_map(|id| id.part(1).value())
 }
 
 /// The id of a CX list that names a patient: typed as such, else the first that is nothing else.
@@ -49,11 +58,21 @@ fn has_type(id: Field<'_>, wanted: &str) -> bool {
     id.part(5).value().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
 }
 
-/// The visit number: PV1-19, else the account PID-18, else PV1-50.
+/// Where a message may name its visit: PV1-19, else the account PID-18, else PV1-50.
+const VISIT_NUMBERS: [(&str, usize); 3] = [("PV1", 19), ("PID", 18), ("PV1", 50)];
+
+/// The visit number.
 pub(super) fn visit_number(message: &Message<'_>) -> Option<String> {
-    [("PV1", 19), ("PID", 18), ("PV1", 50)]
-        .into_iter()
-        .find_map(|(segment, number)| message.field(segment, number).part(1).value())
+    VISIT_NUMBERS.into_iter().find_map(|(segment, number)| message.field(segment, number).part(1).value())
+}
+
+/// The visit number and who assigned it (CX.4), where that is said.
+pub(super) fn visit_key(message: &Message<'_>) -> Option<String> {
+    VISIT_NUMBERS.into_iter().find_map(|(segment, number)| {
+        let field = message.field(segment, number);
+        let id = field.part(1).value()?;
+        Some(field.part(4).value().map_or(id.clone(), |authority| format!("{id}@{authority}")))
+    })
 }
 
 /// The ids of every person in a field (XCN.1); those without one are left out.
@@ -94,14 +113,18 @@ pub(super) fn name(field: Field<'_>) -> Option<Name> {
     Some(Name { given: main.part(2).value(), family, others })
 }
 
-/// The home address of a list (XAD), else the first. `None` when the field says nothing.
+/// The home address of a list (XAD), else the first that may be one. `None` when the field says nothing.
 pub(super) fn address(field: Field<'_>) -> Option<Address> {
     let is_stated = |address: &Field<'_>| [1, 3, 5].iter().any(|part| address.part(*part).text() != Text::Missing);
     let home = |address: &Field<'_>| {
         let kind = address.part(7).value().unwrap_or_default();
         ["H", "P", "L"].iter().any(|wanted| wanted.eq_ignore_ascii_case(&kind))
     };
-    let mut stated = field.repetitions().filter(is_stated);
+    let may_be_home = |address: &Field<'_>| {
+        let kind = address.part(7).value().unwrap_or_default();
+        !NO_HOMES.iter().any(|other| other.eq_ignore_ascii_case(&kind))
+    };
+    let mut stated = field.repetitions().filter(is_stated).filter(may_be_home);
     let first = stated.next()?;
     let chosen = if home(&first) { first } else { stated.find(home).unwrap_or(first) };
     let line = chosen.part(1);

@@ -36,8 +36,12 @@ impl Marks {
         let mut rest = header.get(3..)?.chars();
         let field = rest.next()?;
         let own: Vec<char> = rest.take_while(|mark| *mark != field).take(4).collect();
-        let mark =
-            |place: usize, usual: char| own.get(place).copied().filter(char::is_ascii_punctuation).unwrap_or(usual);
+        // A mark that repeats, as in a doubled escape character, names none.
+        let is_new = |place: usize, mark: &char| !own.iter().take(place).any(|former| former == mark);
+        let mark = |place: usize, usual: char| {
+            let stated = own.get(place).copied();
+            stated.filter(|mark| mark.is_ascii_punctuation() && is_new(place, mark)).unwrap_or(usual)
+        };
         // Some senders write `^~&` and have no escape character.
         let has_escape = own.get(2) != Some(&'&');
         Some(Self {
@@ -310,6 +314,8 @@ mod tests {
         assert_eq!(value("MSH$*~!%$a!S!b*c$$", "MSH", 3).as_deref(), Some("a*b"));
         let message = Message::read(b"MSH|^~&|a\\T\\b&c").unwrap();
         assert_eq!(message.field("MSH", 3).value().as_deref(), Some("a&b"));
+        let message = Message::read(b"MSH|^~\\\\&|a&b\\T\\c").unwrap();
+        assert_eq!(message.field("MSH", 3).subcomponent(2).value().as_deref(), Some("b&c"));
         assert_eq!(Message::read(b"MSH||a^b").unwrap().field("MSH", 3).part(2).value().as_deref(), Some("b"));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | Field | Said in | | Field | Said in |
 //! |---|---|---|---|---|
-//! | user id | STF-1, else STF-2 | | role | PRA-5, else STF-4, STF-18 |
+//! | user id | STF-1, else STF-2 | | role | PRA-5.1, else STF-4, STF-18 |
 //! | names, birth | STF-3, STF-6 | | department | STF-8 |
 //! | phone, address | STF-10, STF-11 | | hired, ended | STF-12, STF-13, STF-7 = I, MFE-1 = MDL or MDC |
 
@@ -10,7 +10,7 @@ use super::desk::Heading;
 use super::message::{Field, Message, Segment};
 use super::{fields, time};
 use crate::decode::Fault;
-use crate::model::context::{Recorded, WorkforceMember};
+use crate::model::context::WorkforceMember;
 
 /// Every member of staff that a message names.
 ///
@@ -26,7 +26,7 @@ pub(super) fn members(message: &Message<'_>, heading: &Heading) -> Result<Vec<Wo
         } else if segment.is("STF") {
             members.push(member(segment, is_removed, heading)?);
         } else if segment.is("PRA")
-            && let (Some(member), Some(role)) = (members.last_mut(), fields::meaning(segment.field(5)))
+            && let (Some(member), Some(role)) = (members.last_mut(), segment.field(5).part(1).value())
         {
             member.role = Some(role);
         }
@@ -55,7 +55,7 @@ fn member(stf: Segment<'_>, is_removed: bool, heading: &Heading) -> Result<Workf
         birth_date: date(stf.field(6)),
         hired_on: date(stf.field(12)),
         ended_on,
-        recorded: Recorded { at: Some(heading.heard_at), withdrawn_at: None },
+        recorded: heading.recorded(heading.heard_at),
         ..WorkforceMember::default()
     };
     if let Some(name) = name {

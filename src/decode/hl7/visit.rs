@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fields;
-use super::message::Message;
+use super::message::{Field, Message, Segment};
+use super::{fields, time};
+use crate::decode::time::LocalClock;
 use crate::model::context::{Holder, Recorded, Relationship, RelationshipKind};
 use crate::model::time::Timestamp;
 
@@ -44,6 +45,26 @@ pub(super) struct News {
     pub place: Option<String>,
     pub earlier_place: Option<String>,
     pub roles: Roles,
+    pub ties: Vec<Tie>,
+}
+
+/// What a message says of one person besides the role.
+#[derive(Clone, Debug)]
+pub(super) struct Tie {
+    role: &'static str,
+    user: String,
+    /// ROL-5 or PRT-11.
+    starts: Option<Timestamp>,
+    /// ROL-6 or PRT-12.
+    ends: Option<Timestamp>,
+    is_deleted: bool,
+}
+
+impl News {
+    /// Whether it takes something back.
+    fn undoes(&self) -> bool {
+        matches!(self.change, Change::Cancel | Change::CancelTransfer | Change::CancelDischarge)
+    }
 }
 
 /// The people of each role that a message speaks of; nobody where it deletes them.
@@ -68,18 +89,7 @@ pub(super) fn roles(message: &Message<'_>) -> Roles {
         }
     }
     for segment in message.segments() {
-        let (code, person) = if segment.is("ROL") {
-            (segment.field(3), segment.field(4))
-        } else if segment.is("PRT") {
-            (segment.field(4), segment.field(5))
-        } else {
-            continue;
-        };
-        let action = segment.field(2).value().unwrap_or_default().to_ascii_uppercase();
-        if matches!(action.as_str(), "DE" | "D" | "DELETE") {
-            continue;
-        }
-        let role = role(&code.part(1).value().unwrap_or_default());
+        let Some((role, person)) = participation(segment).filter(|_| !is_deletion(segment)) else { continue };
         for id in fields::people(person) {
             let people = roles.entry(role).or_default();
             if !people.contains(&id) {
@@ -88,6 +98,41 @@ pub(super) fn roles(message: &Message<'_>) -> Roles {
         }
     }
     roles
+}
+
+/// Who is said to begin, to end or to be deleted: ROL-2, 5, 6 and PRT-2, 11, 12.
+pub(super) fn ties(message: &Message<'_>, clock: &mut LocalClock) -> Vec<Tie> {
+    let mut ties = Vec::new();
+    for segment in message.segments() {
+        let Some((role, person)) = participation(segment) else { continue };
+        let (from, to) = if segment.is("ROL") { (5, 6) } else { (11, 12) };
+        let mut period = |number| segment.field(number).value().and_then(|text| time::period(&text, clock));
+        let starts = period(from).map(|(start, _)| start);
+        let ends = period(to).map(|(_, end)| end);
+        let is_deleted = is_deletion(segment);
+        if starts.is_some() || ends.is_some() || is_deleted {
+            let tie = |user| Tie { role, user, starts, ends, is_deleted };
+            ties.extend(fields::people(person).into_iter().map(tie));
+        }
+    }
+    ties
+}
+
+/// The role and the people of ROL or PRT; none of other segments.
+fn participation(segment: Segment<'_>) -> Option<(&'static str, Field<'_>)> {
+    let (code, person) = if segment.is("ROL") {
+        (segment.field(3), segment.field(4))
+    } else if segment.is("PRT") {
+        (segment.field(4), segment.field(5))
+    } else {
+        return None;
+    };
+    Some((role(&code.part(1).value().unwrap_or_default()), person))
+}
+
+fn is_deletion(segment: Segment<'_>) -> bool {
+    let action = segment.field(2).value().unwrap_or_default().to_ascii_uppercase();
+    matches!(action.as_str(), "DE" | "D" | "DELETE")
 }
 
 /// A role of HL7 table 0443.
@@ -144,6 +189,8 @@ pub(super) struct Visit {
     pub heard_at: Timestamp,
     /// The newest message that took something back.
     undone_at: Option<Timestamp>,
+    /// Ended visits that had the same number.
+    former: Vec<Visit>,
 }
 
 impl Visit {
@@ -161,13 +208,47 @@ impl Visit {
             is_new: true,
             heard_at: news.heard_at,
             undone_at: None,
+            former: Vec::new(),
         }
+    }
+
+    pub(super) fn is_unnumbered(&self) -> bool {
+        self.number.is_none()
+    }
+
+    /// Whether it lasts, so that a message without a visit number means it.
+    pub(super) fn is_open_for(&self, news: &News) -> bool {
+        !self.is_cancelled && self.ends.is_none() && (news.change != Change::Expect || self.is_expected)
+    }
+
+    /// Whether it lasted when the event happened.
+    pub(super) fn covers(&self, news: &News) -> bool {
+        let at = news.discharged.filter(|_| news.change == Change::Discharge).unwrap_or(news.at);
+        let is_begin = matches!(news.change, Change::Admit | Change::Expect);
+        let is_before = |ends: Timestamp| if is_begin { at < ends } else { at <= ends };
+        !self.is_cancelled && self.starts <= at && self.ends.is_some_and(is_before)
+    }
+
+    /// Whether the message adds to what has ended: takes something back, or updates the last place.
+    pub(super) fn precedes(&self, news: &News) -> bool {
+        let is_same_place = || news.place.is_some() && self.moves.last().map(|last| &last.place) == news.place.as_ref();
+        let adds = news.undoes() || (news.change == Change::Update && !self.is_cancelled && is_same_place());
+        self.starts <= news.at && adds
     }
 
     /// Takes what a message says. One that is older than a cancellation may be what was cancelled,
     /// and one that repeats it cancels nothing more: both say nothing.
     pub(super) fn hear(&mut self, news: &News) {
-        let undoes = matches!(news.change, Change::Cancel | Change::CancelTransfer | Change::CancelDischarge);
+        if self.former.last().is_some_and(|former| news.heard_at <= former.heard_at) {
+            return;
+        }
+        if self.is_over_before(news) {
+            let mut turn = Self::new(self.number.clone(), news);
+            turn.former = std::mem::take(&mut self.former);
+            let former = std::mem::replace(self, turn);
+            self.former.push(former);
+        }
+        let undoes = news.undoes();
         let is_stale = |undone: Timestamp| news.heard_at < undone || (undoes && news.heard_at == undone);
         if self.undone_at.is_some_and(is_stale) {
             return;
@@ -176,24 +257,49 @@ impl Visit {
         self.heard_at = self.heard_at.max(news.heard_at);
         if undoes {
             self.undone_at = Some(news.heard_at);
-            self.undo(news);
+            self.undo(news, is_late);
         } else if !self.is_cancelled || matches!(news.change, Change::Admit | Change::Expect) {
             self.advance(news, is_late);
         }
         self.is_new = false;
     }
 
-    fn undo(&mut self, news: &News) {
+    /// Whether the number is used again, for a visit after this one.
+    fn is_over_before(&self, news: &News) -> bool {
+        let is_after = |ends: Timestamp| news.at > ends && news.admitted.is_none_or(|admitted| admitted >= ends);
+        let is_newer = news.change == Change::Admit && news.heard_at > self.heard_at;
+        is_newer && !self.is_cancelled && self.ends.is_some_and(is_after)
+    }
+
+    fn undo(&mut self, news: &News, is_late: bool) {
         if self.moves.is_empty() {
             self.put(self.starts, news.place.as_ref());
         }
         match news.change {
             Change::Cancel => self.is_cancelled = true,
-            Change::CancelTransfer if self.moves.len() > 1 => {
+            Change::CancelTransfer => self.move_back(news.place.as_ref()),
+            Change::CancelDischarge => {
+                self.ends = None;
+                if !is_late {
+                    self.follow(news);
+                }
+            }
+            _ => {}
+        }
+        if news.change != Change::Cancel {
+            self.name(news, is_late);
+        }
+    }
+
+    /// Takes the last move back, unless the patient is said to be where it led: then it was another.
+    fn move_back(&mut self, place: Option<&String>) {
+        let is_there = self.moves.last().is_some_and(|last| Some(&last.place) == place);
+        if self.moves.len() > 1 {
+            if !is_there {
                 self.moves.pop();
             }
-            Change::CancelDischarge => self.ends = None,
-            _ => {}
+        } else if let (Some(only), Some(place)) = (self.moves.first_mut(), place) {
+            only.place.clone_from(place);
         }
     }
 
@@ -289,10 +395,34 @@ impl Visit {
             for known in self.clinicians.iter_mut().filter(|known| open(known) && !people.contains(&known.user)) {
                 known.ends = Some(news.at.max(known.starts));
             }
-            for user in people {
+            let is_tied = |user: &String| news.ties.iter().any(|tie| tie.role == role && tie.user == *user);
+            for user in people.iter().filter(|user| !is_tied(user)) {
                 if !self.clinicians.iter().any(|known| open(known) && known.user == *user) {
                     self.clinicians.push(Clinician { role, user: user.clone(), starts, ends: None });
                 }
+            }
+        }
+        self.tie(news, starts, is_late);
+    }
+
+    /// Gives people their own begin and end, or deletes them; a late message changes nobody known.
+    fn tie(&mut self, news: &News, usual: Timestamp, is_late: bool) {
+        for tie in &news.ties {
+            let is_same = |known: &Clinician| known.role == tie.role && known.user == tie.user;
+            if tie.is_deleted {
+                self.clinicians.retain(|known| is_late || !is_same(known));
+                continue;
+            }
+            let fits = |known: &Clinician| {
+                known.ends.is_none() || known.ends == tie.ends || Some(known.starts) == tie.starts
+            };
+            let known = self.clinicians.iter_mut().rev().find(|known| is_same(known) && fits(known));
+            let starts = tie.starts.unwrap_or(known.as_ref().map_or(usual, |known| known.starts));
+            let ends = tie.ends.map(|ends| ends.max(starts));
+            match known {
+                Some(known) if !is_late => (known.starts, known.ends) = (starts, ends),
+                Some(_) => {}
+                None => self.clinicians.push(Clinician { role: tie.role, user: tie.user.clone(), starts, ends }),
             }
         }
     }
@@ -300,21 +430,24 @@ impl Visit {
     /// The relationships of this visit; `name` is its part of their keys.
     pub(super) fn facts(&self, name: &str) -> Facts {
         let mut facts = Facts::new();
-        if self.is_cancelled {
-            return facts;
+        for turn in self.former.iter().chain([self]).filter(|turn| !turn.is_cancelled) {
+            turn.tell(name, &mut facts);
         }
+        facts
+    }
+
+    fn tell(&self, name: &str, facts: &mut Facts) {
         let next = self.moves.iter().skip(1).map(|next| Some(next.starts)).chain([None]);
         for (stay, next) in self.moves.iter().zip(next) {
             let holder = Holder::Department(stay.place.clone());
             let label = format!("hl7/{name}/at/{}", stay.place);
-            self.add(&mut facts, &label, RelationshipKind::Encounter, holder, (stay.starts, next));
+            self.add(facts, &label, RelationshipKind::Encounter, holder, (stay.starts, next));
         }
         for known in &self.clinicians {
             let holder = Holder::User(known.user.clone());
             let label = format!("hl7/{name}/{}/{}", known.role, known.user);
-            self.add(&mut facts, &label, kind(known.role), holder, (known.starts, known.ends));
+            self.add(facts, &label, kind(known.role), holder, (known.starts, known.ends));
         }
-        facts
     }
 
     /// Adds a relationship under `label` and the number of its turn.

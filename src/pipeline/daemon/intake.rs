@@ -135,7 +135,7 @@ fn without_value(place: Place) -> Reject {
     Reject {
         place,
         reason: RejectCode::MissingField,
-        sentence: "a message without a value: a topic of accesses withdraws nothing".into(),
+        sentence: "a message without a value: only a topic of context records withdraws something so".into(),
         record: String::new(),
     }
 }
@@ -188,20 +188,43 @@ pub(super) struct Facts {
     pub(super) rejects: Vec<Rejected>,
 }
 
-/// Decodes a batch of a context topic that was received at `now`.
-pub(super) fn facts(batch: &RecordBatch, decoder: &mut Decoder, now: Timestamp) -> Facts {
-    let mut facts = Facts::default();
-    for (number, record) in batch.records().iter().enumerate() {
+/// Decodes the context: records of compacted topics, and the messages of feeds, which refer to those before them.
+pub(super) struct ContextDecoder {
+    decoder: Decoder,
+    /// Topics of HL7 v2 and FHIR messages.
+    feeds: Vec<String>,
+}
+
+impl ContextDecoder {
+    pub(super) fn new(zone: &Zone, feeds: Vec<String>) -> Self {
+        Self { decoder: Decoder::new(zone.clone()), feeds }
+    }
+
+    /// Decodes a batch that was received at `now`.
+    pub(super) fn facts(&mut self, batch: &RecordBatch, now: Timestamp) -> Facts {
+        let mut facts = Facts::default();
+        for (number, record) in batch.records().iter().enumerate() {
+            let mut sink = FactSink { record: number, facts: &mut facts };
+            self.record(batch, record, now, &mut sink);
+        }
+        facts
+    }
+
+    fn record(&mut self, batch: &RecordBatch, record: &Record, now: Timestamp, sink: &mut FactSink<'_>) {
+        let place = batch.place(record);
+        let at = At { place: &place, line: 0 };
+        if self.feeds.iter().any(|feed| **feed == **batch.topic(record)) {
+            return match batch.value(record) {
+                Some(value) => self.decoder.feed_message(value, at, sink),
+                None => sink.reject(without_value(place)),
+            };
+        }
         let timestamp = match record.time {
             RecordTime::Appended(millis) | RecordTime::Created(millis) => Timestamp(millis.saturating_mul(1_000)),
             RecordTime::Unknown => now,
         };
-        let place = batch.place(record);
-        let at = At { place: &place, line: 0 };
-        let mut sink = FactSink { record: number, facts: &mut facts };
-        decoder.context_message(batch.key(record), batch.value(record), timestamp, at, &mut sink);
+        self.decoder.context_message(batch.key(record), batch.value(record), timestamp, at, sink);
     }
-    facts
 }
 
 struct FactSink<'f> {

@@ -43,7 +43,6 @@ pub use status::{Phase, Status};
 
 use crate::breach::handoff::{RunIdentity, RunKind};
 use crate::config::{Config, Secrets, policy_hash};
-use crate::decode::Decoder;
 use crate::engine::Engine;
 use crate::model::span::Span;
 use crate::model::time::Timestamp;
@@ -55,7 +54,7 @@ use crate::telemetry::{Health, Journal, Metrics, serve};
 use cadence::Cadence;
 use clerk::{Bell, Clerk};
 use figures::Figures;
-use intake::Decoders;
+use intake::{ContextDecoder, Decoders};
 use lanes::Lanes;
 use outcome::{Records, Reporter};
 use quarantine::{Copies, Quarantine};
@@ -318,14 +317,15 @@ impl Parts {
         let mut remembered = startup::remember(&store, &config.policy)?;
         status.has_committed(&remembered.offsets);
         let reading = reading();
-        let topics = &config.kafka.context_topics;
+        let feeds = config.kafka.context_event_topics.clone();
+        let topics: Vec<String> = config.kafka.context_topics.iter().chain(&feeds).cloned().collect();
         let context = if topics.is_empty() {
             None
         } else {
-            Some(ContextReader::start(&connection, topics, &reading, |_, _| None)?)
+            Some(ContextReader::start(&connection, &topics, &reading, |_, _| None)?)
         };
         let zone = &reporter.facility.zone;
-        let (mut decoder, mut quarantine) = (Decoder::new(zone.clone()), Quarantine::new(copies));
+        let (mut decoder, mut quarantine) = (ContextDecoder::new(zone, feeds), Quarantine::new(copies));
         let watchers = Watchers { journal: &journal, health: &health, status: &status, bell: bell.as_ref(), commands };
         let loaded =
             startup::load(&mut engine, &mut remembered, context.as_ref(), &mut decoder, &mut quarantine, &watchers)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
 use crate::breach::handoff::Facility;
 use crate::config::{Config, Format, Identifiers, Secrets, SinkSettings, Target};
@@ -17,11 +17,6 @@ pub(super) const HANDOFFS: &str = "handoffs";
 
 /// Refuses what is configured but cannot be done.
 pub(super) fn check(config: &Config) -> Result<()> {
-    ensure!(
-        config.kafka.context_event_topics.is_empty(),
-        "kafka.context_event_topics: HL7 and FHIR event messages are not available in this version: leave the list \
-         empty and publish context records to kafka.context_topics"
-    );
     let has_handoffs = config.kafka.handoff_topic.is_some();
     if has_handoffs && config.sinks.iter().any(|sink| sink.name == HANDOFFS) {
         bail!("the sink \"{HANDOFFS}\" has the name that kafka.handoff_topic uses: give the sink another name");

@@ -7,12 +7,11 @@ use anyhow::{Context as _, Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::clerk::Bell;
-use super::intake::facts;
+use super::intake::ContextDecoder;
 use super::quarantine::Quarantine;
 use super::status::Status;
 use super::worker::Command;
 use crate::config::policy_hash;
-use crate::decode::Decoder;
 use crate::engine::Engine;
 use crate::engine::settings::Policy;
 use crate::engine::snapshot::Saved;
@@ -107,7 +106,7 @@ pub(super) fn load(
     engine: &mut Engine,
     remembered: &mut Remembered,
     reader: Option<&ContextReader>,
-    decoder: &mut Decoder,
+    decoder: &mut ContextDecoder,
     quarantine: &mut Quarantine,
     watchers: &Watchers<'_>,
 ) -> Result<Option<Vec<Position>>> {
@@ -135,7 +134,7 @@ pub(super) fn load(
             match event {
                 KafkaEvent::Batch(batch) => {
                     let now = clock::now();
-                    let mut found = facts(&batch, decoder, now);
+                    let mut found = decoder.facts(&batch, now);
                     watchers
                         .bell
                         .into_iter()

@@ -11,12 +11,11 @@ use tokio::sync::Notify;
 use super::cadence::Cadence;
 use super::clerk::Bell;
 use super::figures::Figures;
-use super::intake::{Decoders, facts};
+use super::intake::{ContextDecoder, Decoders};
 use super::lanes::{Due, Lanes};
 use super::outcome::{Records, Reporter};
 use super::quarantine::Quarantine;
 use super::status::{Phase, Status};
-use crate::decode::Decoder;
 use crate::engine::Engine;
 use crate::engine::output::Output;
 use crate::model::time::{DAY, SECOND, Timestamp};
@@ -45,7 +44,7 @@ pub(super) struct Worker {
     pub(super) lanes: Lanes,
     pub(super) cadence: Cadence,
     pub(super) decoders: Decoders,
-    pub(super) context_decoder: Decoder,
+    pub(super) context_decoder: ContextDecoder,
     pub(super) reporter: Reporter,
     pub(super) quarantine: Quarantine,
     pub(super) figures: Figures,
@@ -157,7 +156,7 @@ impl Worker {
 
     fn learn(&mut self, batch: &RecordBatch) {
         let now = clock::now();
-        let found = facts(batch, &mut self.context_decoder, now);
+        let found = self.context_decoder.facts(batch, now);
         self.journal.metrics().context_updates(found.updates.len() as u64);
         self.bell.iter().for_each(|bell| bell.tell(found.updates.iter().map(|(_, update)| update)));
         self.engine.learn(found.updates.into_iter().map(|(_, update)| update));
