@@ -98,8 +98,7 @@ fn messages_of_the_hospital_bring_context(broker: &Broker) {
     broker.produce("adt-events", &[message("p1", admitted), message("p2", encounter), message("p3", "no message")]);
     let staff = r#"{"type":"workforce","user_id":"u1","family_name":"Quill","department":"4N"}"#;
     broker.produce("adt-context", &[message("u1", staff)]);
-    let looks: Vec<Message> =
-        (1..=3).map(|id| message("u1", &access(id, "2026-06-01T14:00:00Z"))).collect();
+    let looks: Vec<Message> = (1..=3).map(|id| message("u1", &access(id, "2026-06-01T14:00:00Z"))).collect();
     broker.produce("adt-audit", &looks);
 
     let folder = tempfile::tempdir().unwrap();
