@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::message::{Message, Segment};
-use super::visit::{Change, Facts, News, Visit, roles, ties};
+use super::visit::{Change, Facts, News, Visit};
 use super::{appointment, fields, patient, staff, time};
 use crate::decode::Fault;
 use crate::decode::time::LocalClock;
@@ -57,7 +57,7 @@ impl Heading {
     }
 
     /// Recorded at `at`; known from the start where the message has no time of its own.
-    pub fn recorded(&self, at: Timestamp) -> Recorded {
+    pub(super) fn recorded(&self, at: Timestamp) -> Recorded {
         Recorded { at: self.is_dated.then_some(at), withdrawn_at: None }
     }
 }
@@ -339,9 +339,10 @@ impl Desk {
         if self.visits.contains_key(&name) {
             return Some(name);
         }
-        let all = || self.visits.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        let all = self.visits.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        let all: Vec<(&String, &Visit)> = all.filter(|(_, visit)| visit.is_unnumbered()).collect();
         let fitting = |fits: fn(&Visit, &News) -> bool| {
-            all().filter(|(_, visit)| visit.is_unnumbered() && fits(visit, news)).last().map(|(name, _)| name.clone())
+            all.iter().rev().find(|(_, visit)| fits(visit, news)).map(|(name, _)| (*name).clone())
         };
         let known = fitting(Visit::is_open_for).or_else(|| fitting(Visit::covers)).or_else(|| fitting(Visit::precedes));
         known.or_else(|| (news.admitted.is_some() || news.place.is_some()).then_some(name))
@@ -391,8 +392,8 @@ fn news(message: &Message<'_>, patient: &str, change: Change, heading: &Heading,
         discharged: discharged.map(|(start, end)| heading.at.max(start).min(end)),
         place: fields::place(message.field("PV1", 3)),
         earlier_place: fields::place(message.field("PV1", 6)),
-        roles: roles(message),
-        ties: ties(message, clock),
+        roles: fields::roles(message),
+        ties: fields::ties(message, clock),
     }
 }
 

@@ -1,6 +1,11 @@
 //! The data types that matter here: who (XCN, CX, XPN), where (PL, XAD), how to reach them (XTN).
 
+use std::collections::BTreeMap;
+
 use super::message::{Field, Message, Segment, Text};
+use super::time;
+use crate::decode::time::LocalClock;
+use crate::model::time::Timestamp;
 
 /// Identifier types (HL7 table 0203) that name a patient of this hospital, best first.
 const PATIENT_TYPES: [&str; 4] = ["MR", "MRN", "PI", "PT"];
@@ -150,4 +155,96 @@ pub(super) fn phone(field: Field<'_>) -> Option<String> {
         let split = || Some(format!("{}{}", entry.part(6).value().unwrap_or_default(), entry.part(7).value()?));
         entry.part(1).value().or_else(split).or_else(|| entry.part(12).value())
     })
+}
+
+/// What a message says of one person besides the role.
+#[derive(Clone, Debug)]
+pub(super) struct Tie {
+    pub role: &'static str,
+    pub user: String,
+    /// ROL-5 or PRT-11.
+    pub starts: Option<Timestamp>,
+    /// ROL-6 or PRT-12.
+    pub ends: Option<Timestamp>,
+    pub is_deleted: bool,
+}
+
+/// The people of each role that a message speaks of; nobody where it deletes them.
+pub(super) type Roles = BTreeMap<&'static str, Vec<String>>;
+
+/// Who has which role: PV1-7, 8, 9, 17, 52; PD1-4; ROL-4 and PRT-5.
+pub(super) fn roles(message: &Message<'_>) -> Roles {
+    let mut roles = Roles::new();
+    let fields = [
+        ("attending", "PV1", 7),
+        ("referring", "PV1", 8),
+        ("consulting", "PV1", 9),
+        ("admitting", "PV1", 17),
+        ("other", "PV1", 52),
+        ("primary-care", "PD1", 4),
+    ];
+    for (role, segment, number) in fields {
+        let field = message.field(segment, number);
+        let people = people(field);
+        if !people.is_empty() || field.is_deleted() {
+            roles.insert(role, people);
+        }
+    }
+    for segment in message.segments() {
+        let Some((role, person)) = participation(segment).filter(|_| !is_deletion(segment)) else { continue };
+        for id in people(person) {
+            let people = roles.entry(role).or_default();
+            if !people.contains(&id) {
+                people.push(id);
+            }
+        }
+    }
+    roles
+}
+
+/// Who is said to begin, to end or to be deleted: ROL-2, 5, 6 and PRT-2, 11, 12.
+pub(super) fn ties(message: &Message<'_>, clock: &mut LocalClock) -> Vec<Tie> {
+    let mut ties = Vec::new();
+    for segment in message.segments() {
+        let Some((role, person)) = participation(segment) else { continue };
+        let (from, to) = if segment.is("ROL") { (5, 6) } else { (11, 12) };
+        let mut period = |number| segment.field(number).value().and_then(|text| time::period(&text, clock));
+        let starts = period(from).map(|(start, _)| start);
+        let ends = period(to).map(|(_, end)| end);
+        let is_deleted = is_deletion(segment);
+        if starts.is_some() || ends.is_some() || is_deleted {
+            let tie = |user| Tie { role, user, starts, ends, is_deleted };
+            ties.extend(people(person).into_iter().map(tie));
+        }
+    }
+    ties
+}
+
+/// The role and the people of ROL or PRT; none of other segments.
+fn participation(segment: Segment<'_>) -> Option<(&'static str, Field<'_>)> {
+    let (code, person) = if segment.is("ROL") {
+        (segment.field(3), segment.field(4))
+    } else if segment.is("PRT") {
+        (segment.field(4), segment.field(5))
+    } else {
+        return None;
+    };
+    Some((role(&code.part(1).value().unwrap_or_default()), person))
+}
+
+fn is_deletion(segment: Segment<'_>) -> bool {
+    let action = segment.field(2).value().unwrap_or_default().to_ascii_uppercase();
+    matches!(action.as_str(), "DE" | "D" | "DELETE")
+}
+
+/// A role of HL7 table 0443.
+fn role(code: &str) -> &'static str {
+    match code.to_ascii_uppercase().as_str() {
+        "AT" => "attending",
+        "AD" => "admitting",
+        "CP" => "consulting",
+        "RP" | "RT" => "referring",
+        "PP" | "FHCP" => "primary-care",
+        _ => "team",
+    }
 }

@@ -6,14 +6,14 @@
 //! | ADT A02 A06 A07 | PV1-3, PV1-6, EVN-6 | the end of one stay, the start of the next |
 //! | ADT A03 | PV1-45, else EVN-6 | the end of stays and clinicians |
 //! | ADT A11 A23 A38; A12; A13 | | withdrawal; the stay before; a visit open again |
-//! | any ADT of a visit | PV1-7, 8, 9, 17, 52; PD1-4; ROL, PRT | clinicians, as long as the visit |
+//! | any ADT of a visit | PV1-7, 8, 9, 17, 52; PD1-4; ROL, PRT | clinicians, as long as the visit or as ROL-5, 6 say |
 //! | any ADT | PID, PD1, PV1-16, ARV; NK1, GT1 | patient; contacts |
 //! | ADT A18 A30 A34-A36 A39 A40 | MRG-1 | the old id, merged into PID-3 |
 //! | SIU S12-S19, S26 | SCH, AIS, AIP, AIL | appointment of a person or a department |
-//! | ORM, OMG, OML, OMI | ORC-12, OBR-16 | an order, for a day |
+//! | ORM, OMB, OMD, OMG, OMI, OML, OMN, OMP, OMS, RDE | ORC-12, OBR-16; PV1 | an order, for a day; clinicians |
 //! | MFN, PMU | STF, PRA | member of the workforce |
 //!
-//! A fact is known from MSH-7 on. MSH-9 names the event, because EVN-1 is often wrong.
+//! A fact is known from MSH-7 on, else EVN-2, else from the start. MSH-9 names the event, because EVN-1 is often wrong.
 
 mod appointment;
 mod desk;

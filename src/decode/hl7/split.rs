@@ -40,12 +40,29 @@ pub fn last_start(bytes: &[u8]) -> usize {
     last
 }
 
+/// How much text may stand before the first message, in bytes.
+const LEAD: usize = 4096;
+
 /// Whether a file begins like HL7 v2: `MSH`, `FHS` or `BHS` and a separator, after a byte order
-/// mark, an MLLP start, white space and comments.
+/// mark, an MLLP start, white space and comments; or `MSH` with all its separators (`|^~\&`) on a
+/// line soon after, where other text than JSON or XML goes before.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> bool {
     let head = without_comments(head);
-    [b"MSH", b"FHS", b"BHS"].iter().any(|name| is_segment(head, *name))
+    [b"MSH", b"FHS", b"BHS"].iter().any(|name| is_segment(head, *name)) || has_header(head)
+}
+
+fn has_header(head: &[u8]) -> bool {
+    let is_text = !matches!(head.first(), None | Some(b'<' | b'{' | b'[' | b'"')) && !head.starts_with(b"/*");
+    let head = head.get(..LEAD).unwrap_or(head);
+    is_text
+        && head.split(|byte| is_break(*byte)).map(without_lead).any(|line| match line {
+            [b'M', b'S', b'H', field, component, repetition, escape, ..] => {
+                let marks = [component, repetition, escape];
+                is_segment(line, b"MSH") && marks.iter().all(|mark| mark.is_ascii_punctuation() && **mark != *field)
+            }
+            _ => false,
+        })
 }
 
 fn close<'a>(bytes: &'a [u8], open: Option<usize>, end: usize, visit: &mut dyn FnMut(&'a [u8], usize)) {
@@ -126,10 +143,12 @@ mod tests {
 
     #[test]
     fn a_file_is_known_by_its_first_segment() {
-        for head in ["MSH|^~\\&|", "\u{feff}\r\n MSH|", "\u{b}MSH^", "BHS|", "FHS|", "/* note\n*/\n// two\nMSH|"] {
+        let noted = ["/* note\n*/\n// two\nMSH|", "Message 1\n---\n; x\nMSH|^~\\&|"];
+        for head in ["MSH|^~\\&|", "\u{feff}\r\n MSH|", "\u{b}MSH^", "BHS|", "FHS|"].into_iter().chain(noted) {
             assert!(looks_like(head.as_bytes()), "{head:?}");
         }
-        for head in ["", "MSH", "MSHA|", "MSH,id", "PID|1", "{\"MSH\":1}", "/* MSH|"] {
+        let others = ["{\"MSH\":1}", "/* MSH|", "id\nMSH|a|b|", "<x>\nMSH|^~\\&|"];
+        for head in ["", "MSH", "MSHA|", "MSH,id", "PID|1"].into_iter().chain(others) {
             assert!(!looks_like(head.as_bytes()), "{head:?}");
         }
     }

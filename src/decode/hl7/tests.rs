@@ -304,7 +304,7 @@ fn a_staff_record_is_a_member_of_the_workforce() {
     let mut feed = Feed::new();
     let header = "MSH|^~\\&|HR||||202606010800||MFN^M02\rMFE|MUP";
     let staff =
-        "STF|u1|u1^^^A|Quill^Ada|NUR^Nurse||19800101|I|ICU^Intensive care||||20200101|20260531\rPRA|u1||||RN^Nurse ICU";
+        "STF|u1|u1^^^A|Quill^Ada|NUR^Nurse||19800101|I|ICU^Critical||||20200101|20260531\rPRA|u1||||Nurse ICU^Board";
     feed.take(format!("{header}\r{staff}").as_bytes()).unwrap();
     let Some(ContextRecord::Workforce(member)) = feed.standing.get("hl7/staff/u1") else { panic!("a member") };
     assert_eq!((member.role.as_deref(), member.department.as_deref()), (Some("Nurse ICU"), Some("ICU")));
@@ -320,4 +320,128 @@ fn what_says_nothing_about_care_is_not_applicable_and_what_lacks_an_id_is_named(
     assert_eq!(reason(&(header("ADT^A01") + "PID|1||\"\"")), RejectCode::MissingField);
     assert_eq!(reason(&format!("MSH|^~\\&|S||||soon||ADT^A01\r{}", pid("Quill"))), RejectCode::InvalidValue);
     assert_eq!(reason("PID|1||p1"), RejectCode::UnknownType);
+}
+
+#[test]
+fn a_message_without_a_time_of_its_own_happened_when_its_visit_began() {
+    let mut feed = Feed::new();
+    let segments = [pid("Quill"), pv1("ICU", "", "202606010730", "")].join("\r");
+    feed.take(format!("MSH|^~\\&|EHR||||||ADT^A01\r{segments}").as_bytes()).unwrap();
+    assert_eq!(feed.stays(), [stay("ICU", "07:30", "")]);
+    assert_eq!(feed.relationships().next().unwrap().recorded.at, None);
+}
+
+#[test]
+fn an_event_of_a_day_happened_when_it_was_told_that_day() {
+    let mut feed = Feed::new();
+    let text = adt("A01", 8, &plain("ICU")).replace("EVN|A01|202606010800", "EVN|A01|20260601");
+    feed.take(text.as_bytes()).unwrap();
+    assert_eq!(feed.stays(), [stay("ICU", "08:00", "")]);
+}
+
+#[test]
+fn messages_without_a_visit_number_mean_the_open_visit() {
+    let mut feed = Feed::new();
+    let ward = |place: &str, admitted: &str| [pid("Quill"), pv1(place, "", admitted, "").replace("v1", "")];
+    for _ in 0..2 {
+        feed.adt("A01", 8, &ward("ICU", ""));
+        feed.adt("A02", 10, &ward("WARD", "202606010755"));
+        feed.adt("A03", 12, &ward("WARD", ""));
+        assert_eq!(feed.stays(), [stay("ICU", "07:55", "10:00"), stay("WARD", "10:00", "12:00")]);
+    }
+}
+
+#[test]
+fn a_merge_the_other_way_round_revives_the_id() {
+    let mut feed = Feed::new();
+    feed.adt("A40", 9, &[pid("Quill"), "MRG|p0^^^A^MR".to_owned()]);
+    feed.adt("A40", 10, &["PID|1||p0^^^A^MR||Quill".to_owned(), "MRG|p1^^^A^MR".to_owned()]);
+    assert_eq!(feed.patient("p0").merged_into, None);
+    assert_eq!(feed.patient("p1").merged_into.as_deref(), Some("p0"));
+}
+
+#[test]
+fn a_visit_number_used_again_leaves_the_visit_before_as_it_was() {
+    let mut feed = Feed::new();
+    whole_visit().iter().for_each(|message| drop(feed.take(message.as_bytes()).unwrap()));
+    feed.adt("A01", 14, &plain("ICU"));
+    feed.adt("A03", 15, &plain("ICU"));
+    let former = [stay("ICU", "08:00", "10:00"), stay("WARD", "10:00", "12:00")];
+    assert_eq!(feed.stays(), [former.as_slice(), &[stay("ICU", "14:00", "15:00")]].concat());
+}
+
+#[test]
+fn a_cancelled_bed_move_undoes_no_transfer() {
+    let mut feed = Feed::new();
+    feed.adt("A01", 8, &plain("ICU"));
+    feed.adt("A02", 10, &plain("WARD^1"));
+    feed.adt("A02", 11, &plain("WARD^2"));
+    feed.adt("A12", 12, &plain("WARD^1"));
+    assert_eq!(feed.stays(), [stay("ICU", "08:00", "10:00"), stay("WARD", "10:00", "")]);
+    let mut feed = Feed::new();
+    feed.adt("A02", 10, &plain("WARD"));
+    feed.adt("A12", 11, &plain("ICU"));
+    assert_eq!(feed.stays(), [stay("ICU", "10:00", "")]);
+}
+
+#[test]
+fn a_visit_open_again_has_the_place_and_the_people_it_names() {
+    let mut feed = Feed::new();
+    feed.adt("A01", 8, &[pid("Quill"), pv1("ICU", "u1", "", "")]);
+    feed.adt("A03", 12, &[pid("Quill"), pv1("ICU", "u1", "", "")]);
+    feed.adt("A13", 13, &[pid("Quill"), pv1("WARD", "u2", "", "")]);
+    assert_eq!(feed.stays(), [stay("ICU", "08:00", "13:00"), stay("WARD", "13:00", "")]);
+    assert_eq!(feed.of_user("u2").unwrap().starts_at.to_string(), "2026-06-01T13:00:00.000000Z");
+}
+
+#[test]
+fn a_person_may_begin_end_and_be_deleted_apart_from_the_visit() {
+    let mut feed = Feed::new();
+    let with = |role: &str| [pid("Quill"), pv1("ICU", "", "", ""), role.to_owned()];
+    feed.adt("A01", 8, &with("ROL|1|AD|CP|u3|202606010900|202606011100"));
+    let fact = feed.of_user("u3").unwrap();
+    assert_eq!(fact.starts_at.to_string(), "2026-06-01T09:00:00.000000Z");
+    assert_eq!(fact.ends_at.unwrap().to_string(), "2026-06-01T11:00:00.000000Z");
+    assert!(feed.adt("A01", 8, &with("ROL|1|AD|CP|u3|202606010900|202606011100")).is_empty());
+    feed.adt("A08", 10, &with("ROL|1|DE|CP|u3"));
+    assert!(feed.of_user("u3").is_none());
+}
+
+#[test]
+fn the_patient_s_id_is_the_best_that_a_message_has() {
+    let mut feed = Feed::new();
+    let typed = [("||s1^^^^SS~m1^^^^MRN", "m1"), ("|e2|h1^^^^HC~x1^^^^X", "x1")];
+    for (ids, id) in typed.into_iter().chain([("|e2|h1^^^^HC", "h1"), ("|e2||a4", "a4")]) {
+        feed.adt("A31", 8, &[format!("PID|1{ids}|Quill")]);
+        assert_eq!(feed.patient(id).patient_id, id);
+    }
+}
+
+#[test]
+fn one_visit_number_of_two_authorities_is_two_visits() {
+    let mut feed = Feed::new();
+    for (place, number) in [("ICU", "v1^^^A"), ("WARD", "v1^^^B")] {
+        feed.adt("A01", 8, &plain(place).map(|segment| segment.replace("v1", number)));
+    }
+    assert_eq!(feed.stays(), [stay("ICU", "08:00", ""), stay("WARD", "08:00", "")]);
+    let fact = feed.relationships().next().unwrap();
+    assert_eq!((fact.relationship_id.as_str(), fact.encounter_id.as_deref()), ("hl7/v1@A/at/ICU/1", Some("v1")));
+}
+
+#[test]
+fn an_address_and_a_phone_of_work_are_no_home() {
+    let mut feed = Feed::new();
+    feed.adt("A31", 8, &[pid("Quill||||||1 Mill Rd^^Ames^IA^50010^^B||^WPN^PH^^^515^5550100")]);
+    assert_eq!((&feed.patient("p1").street, &feed.patient("p1").phone), (&None, &None));
+}
+
+#[test]
+fn an_order_names_the_clinicians_of_its_visit() {
+    let mut feed = Feed::new();
+    let segments = [pid("Quill"), pv1("WARD", "u2", "", "")].join("\r");
+    let order = format!("MSH|^~\\&|S||||202606010800||OMP^O09\r{segments}\rORC|NW|o1||||||||||u1");
+    feed.take(order.as_bytes()).unwrap();
+    assert_eq!(feed.of_user("u1").unwrap().kind, RelationshipKind::Order);
+    assert_eq!(feed.of_user("u2").unwrap().kind, RelationshipKind::Encounter);
+    assert_eq!(feed.stays(), [stay("WARD", "08:00", "")]);
 }
