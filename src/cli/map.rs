@@ -46,6 +46,9 @@ pub fn run(args: &MapArgs, zone: &Zone) -> Result<ExitCode> {
     let name = args.file.display();
     let (bytes, _) = head(&args.file, HEAD).with_context(|| format!("cannot read {name}"))?;
     let encoding = encoding_of(&bytes);
+    if encoding == Encoding::Utf16 {
+        bail!("{name} is UTF-16, which replay and inspect do not read: save it as UTF-8");
+    }
     let (text, _) = text::decoded(&bytes, encoding);
     let form = FileForm { encoding, ..FileForm::default() };
     let mut rows = Rows::new(&text, &form);

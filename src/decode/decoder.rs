@@ -146,7 +146,7 @@ impl Decoder {
     /// Decodes one access message: a canonical event, a FHIR AuditEvent or a Bundle of them.
     pub fn access_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
         if messages::looks_like(value) {
-            return self.message(value.trim_ascii(), Expect::Accesses, at, sink);
+            return self.message_value(value, Expect::Accesses, at, sink);
         }
         let fault = match std::str::from_utf8(value) {
             _ if value.len() > MAX_RECORD => too_long(),

@@ -24,13 +24,28 @@ impl Decoder {
             (counted, at) = (cut.start, cut.end.max(at + 1));
             let record = &chunk.bytes[cut.start..cut.end];
             let at = At { place: &place, line };
-            if cut.is_whole || !messages::is_open(record) {
+            if cut.is_whole || !(cut.is_counted || messages::is_open(record)) {
                 self.message(record, expect, at, sink);
             } else {
                 let sentence = "the message is cut off: the file ends before it does";
                 let fault = Fault::new(RejectCode::Truncated, sentence);
                 self.count_and_refuse(at, fault, record, chunk.layout.format, sink);
             }
+        }
+    }
+
+    /// Decodes a value that holds messages: as a rule one, perhaps with a byte order mark or an octet count.
+    pub(super) fn message_value<S: DecodeSink + ?Sized>(
+        &mut self,
+        value: &[u8],
+        expect: Expect,
+        at: At<'_>,
+        sink: &mut S,
+    ) {
+        let mut from = 0;
+        while let Some(cut) = messages::next(value, from) {
+            from = cut.end.max(from + 1);
+            self.message(&value[cut.start..cut.end], expect, at, sink);
         }
     }
 
@@ -52,7 +67,8 @@ impl Decoder {
             Some(b'{') => self.json_message(body, expect, at, sink),
             _ if epic::looks_like(body) => {
                 let sent_at = header.and_then(|header| header.time);
-                self.epic(epic::read(body.trim_end()), sent_at, Format::EpicSiem, &text, at, sink);
+                let siem = epic::read(body.trim_end()).and_then(|siem| welcome(siem, expect));
+                self.epic(siem, sent_at, Format::EpicSiem, &text, at, sink);
             }
             _ => {
                 let sentence = "neither XML nor a syslog message of a known kind";
@@ -78,9 +94,9 @@ impl Decoder {
             match record.content {
                 Content::Resource(resource) => {
                     self.counters.times_from_header += u64::from(resource.get(HEADER_TIME).is_some());
-                    self.fhir_value(&resource, expect, of_syslog(record.format), text, at, sink);
+                    self.fhir_value(&resource, expect, of_syslog(record.format), record.text, at, sink);
                 }
-                Content::Epic(siem) => self.epic(Ok(siem), sent_at, record.format, text, at, sink),
+                Content::Epic(siem) => self.epic(welcome(siem, expect), sent_at, record.format, record.text, at, sink),
             }
         });
         if let Err(fault) = end {
@@ -145,7 +161,7 @@ impl Decoder {
         } else if hl7::looks_like(value) {
             hl7::visit_messages(value, &mut |message, _| self.hl7_message(message, at, sink));
         } else if messages::looks_like(value) {
-            self.message(value.trim_ascii(), Expect::Feed, at, sink);
+            self.message_value(value, Expect::Feed, at, sink);
         } else {
             self.json_message(readable(value).trim_start_matches('\u{feff}'), Expect::Feed, at, sink);
         }
@@ -168,6 +184,16 @@ impl Decoder {
             Ok(updates) => updates.into_iter().for_each(|update| self.found_context(update, at.line, sink)),
             Err(fault) => self.refuse(at, fault, message, sink),
         }
+    }
+}
+
+/// A feed of people and care is no place for what somebody did.
+fn welcome(siem: Siem<'_>, expect: Expect) -> Result<Siem<'_>, Fault> {
+    match expect {
+        Expect::Feed => {
+            Err(Fault::new(RejectCode::NotApplicable, "an event of a log among people and care relationships"))
+        }
+        _ => Ok(siem),
     }
 }
 

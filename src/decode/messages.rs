@@ -20,6 +20,8 @@ pub(super) struct Cut {
     pub end: usize,
     /// Its end is in these bytes.
     pub is_whole: bool,
+    /// An octet count says how long it is.
+    pub is_counted: bool,
 }
 
 /// What XML documents inside a syslog message begin with.
@@ -41,20 +43,23 @@ pub(super) fn next(bytes: &[u8], from: usize) -> Option<Cut> {
     if let Some((digits, count)) = octets(rest) {
         let begin = start + digits + 1;
         let end = begin + count;
-        return Some(Cut { start: begin, end: end.min(bytes.len()), is_whole: end <= bytes.len() });
+        return Some(Cut { start: begin, end: end.min(bytes.len()), is_whole: end <= bytes.len(), is_counted: true });
     }
-    if aside(rest).is_some() && root_start(rest).is_none() {
+    let beyond = past_asides(rest);
+    if aside(rest).is_some() && beyond == Some(rest.len()) {
         // Comments after the last document are no message.
         return None;
     }
-    let end = if priority(rest).is_some() {
+    let end = if beyond.is_none() {
+        next_start(rest)
+    } else if priority(rest).is_some() {
         syslog_end(rest)
     } else if is_element(rest) {
         document_end(rest)
     } else {
         memchr(b'\n', rest)
     };
-    Some(Cut { start, end: start + end.unwrap_or(rest.len()), is_whole: end.is_some() })
+    Some(Cut { start, end: start + end.unwrap_or(rest.len()), is_whole: end.is_some(), is_counted: false })
 }
 
 /// Whether a message without an end surely goes on: its document or its count says so. A line may end with the bytes.
@@ -118,14 +123,16 @@ fn interrupts(bytes: &[u8]) -> bool {
 }
 
 fn syslog_end(bytes: &[u8]) -> Option<usize> {
-    let mut line_end = None;
+    let line_end = memchr(b'\n', bytes);
+    let first_line = bytes.get(..line_end.unwrap_or(bytes.len())).unwrap_or_default();
+    let is_line = [b"CEF:".as_slice(), b"LEEF:"].iter().any(|mark| memchr::memmem::find(first_line, mark).is_some());
+    let (mut lines, mut counted) = (0, 0);
     for at in memchr_iter(b'<', bytes).skip(1) {
-        let between = bytes.get(..at)?;
-        line_end = line_end.or_else(|| memchr(b'\n', between));
-        // The document stands in the same line, or in the one after the header.
-        let lines = memchr_iter(b'\n', between).take(3).count();
+        lines += memchr_iter(b'\n', bytes.get(counted..at)?).count();
+        counted = at;
         let tag = bytes.get(at..)?;
-        if lines > 2 || (lines > 0 && priority(tag).is_some()) {
+        // The document stands in the same line, or in the one after the header.
+        if lines > 2 || (lines > 0 && (is_line || priority(tag).is_some())) {
             break;
         }
         let is_prefixed = tag.get(1..).is_some_and(|tag| name_at(tag).ends_with(b":AuditMessage"));
@@ -133,14 +140,14 @@ fn syslog_end(bytes: &[u8]) -> Option<usize> {
             return document_end(tag).map(|end| at + end);
         }
     }
-    line_end.or_else(|| memchr(b'\n', bytes))
+    line_end
 }
 
 /// Where the XML document ends that begins here.
 fn document_end(bytes: &[u8]) -> Option<usize> {
     let root = root_start(bytes)?;
     let name = name_at(bytes.get(root + 1..)?);
-    let (mut depth, mut at) = (0_usize, root);
+    let (mut depth, mut at, mut close) = (0_usize, root, root);
     loop {
         at += memchr(b'<', bytes.get(at..)?)?;
         let rest = bytes.get(at..)?;
@@ -152,18 +159,21 @@ fn document_end(bytes: &[u8]) -> Option<usize> {
             continue;
         }
         let tag = rest.get(1..)?;
-        let close = memchr(b'>', tag)?;
         let is_closing = tag.first() == Some(&b'/');
-        if is_closing && name_at(tag.get(1..)?) == name {
-            depth = depth.saturating_sub(1);
-        } else if !is_closing && name_at(tag) == name {
-            depth += usize::from(tag.get(close.wrapping_sub(1)) != Some(&b'/'));
-        } else {
+        if name_at(if is_closing { tag.get(1..)? } else { tag }) != name {
             at += 1;
             continue;
         }
+        if close <= at {
+            close = at + memchr(b'>', rest)?;
+        }
+        if is_closing {
+            depth = depth.saturating_sub(1);
+        } else {
+            depth += usize::from(bytes.get(close - 1) != Some(&b'/'));
+        }
         if depth == 0 {
-            return Some(at + 1 + close + 1);
+            return Some(close + 1);
         }
         at += 1;
     }
@@ -171,7 +181,25 @@ fn document_end(bytes: &[u8]) -> Option<usize> {
 
 /// Messages do not stand in one another: a second one of the same kind means that the first was cut off.
 fn is_next_of(name: &[u8], bytes: &[u8]) -> bool {
-    name.ends_with(b"AuditMessage") && bytes.get(1..).is_some_and(|tag| name_at(tag) == name)
+    let is_message = name.ends_with(b"AuditMessage") || name == b"AuditEvent" || name == b"EventLog";
+    is_message && bytes.get(1..).is_some_and(|tag| name_at(tag) == name)
+}
+
+/// Past white space, comments and instructions; `None` where one of them does not end.
+fn past_asides(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at = skip(bytes, at);
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(closing) = aside(rest) else { return Some(at) };
+        at += memchr::memmem::find(rest, closing)? + closing.len();
+    }
+}
+
+/// Where the next line stands that surely begins a message.
+pub fn next_start(bytes: &[u8]) -> Option<usize> {
+    let mut lines = memchr_iter(b'\n', bytes).map(|at| at + 1);
+    lines.find(|at| bytes.get(*at..).is_some_and(interrupts))
 }
 
 /// What ends the comment, instruction or character data that begins here.
@@ -253,6 +281,15 @@ mod tests {
         let prefixed = "<85>1 - h a - - - <a:AuditMessage>\n</a:AuditMessage>";
         assert_eq!(all(&format!("{prefixed}\n{prefixed}")), [prefixed, prefixed]);
         assert_eq!(all("<AuditMessage><b>\n<AuditMessage></AuditMessage>").len(), 2, "the first is cut off");
+    }
+
+    #[test]
+    fn an_unclosed_declaration_or_comment_takes_nothing_with_it() {
+        let whole = "<85>1 - h a - - - <AuditMessage></AuditMessage>";
+        for open in ["<?xml version=\"1.0\"\n", "<!-- never\n", "<AuditEvent><id>\n"] {
+            assert_eq!(all(&format!("{open}{whole}")), [open, whole]);
+        }
+        assert_eq!(all("<13>1 - h CEF:0|a\n<AuditMessage></AuditMessage>").len(), 2);
     }
 
     #[test]

@@ -51,9 +51,9 @@ fn after_data(data: &str) -> Option<&str> {
 
 /// An old header: the message is the document in it, else what follows the first colon, else all of it.
 fn old(rest: &str) -> Option<Syslog<'_>> {
-    let document = rest.find("<?xml").or_else(|| rest.find("<A")).or_else(|| rest.find("<B"));
-    let mark = || ["CEF:", "LEEF:", "{"].iter().filter_map(|mark| rest.find(mark)).min();
-    let start = document.or_else(mark).or_else(|| Some(rest.find(": ")? + 2)).unwrap_or(0);
+    let marks = ["<?xml", "<AuditMessage", "<AuditEvent", "<Bundle", "<EventLog", "CEF:", "LEEF:", "{"];
+    let mark = marks.iter().filter_map(|mark| rest.find(mark)).min();
+    let start = mark.or_else(|| Some(rest.find(": ")? + 2)).unwrap_or(0);
     let time = rest.split_whitespace().next().filter(|time| time.contains('T') && time.contains(':'));
     Some(Syslog { time, body: trimmed(rest.get(start..)?) })
 }
@@ -92,6 +92,7 @@ mod tests {
             (Some("2026-06-01T07:00:00Z"), "<AuditMessage/>")
         );
         assert_eq!(parts("<13>Mar  5 12:52:31 host app: said"), (None, "said"));
+        assert_eq!(parts("<13>Jun 1 07:00:00 h CEF:0|a|b=<Behavioral>"), (None, "CEF:0|a|b=<Behavioral>"));
         assert_eq!(read("no header"), None);
     }
 }

@@ -18,8 +18,8 @@ impl Engine {
         let dictionary = &self.context.dictionary;
         let (user, patient) = (dictionary.users.get(&unit.user_id), dictionary.patients.get(&unit.patient_id));
         let (Some(user), Some(patient)) = (user, patient) else { return Vec::new() };
-        let episodes = self.shards.iter().flat_map(|shard| shard.episodes_of(user));
-        let members = episodes.filter(|episode| episode.patient == patient).flat_map(|episode| &episode.members);
+        let episodes = self.shards.iter().flat_map(|shard| shard.episodes_of(user, patient));
+        let members = episodes.flat_map(|episode| &episode.members);
         let times = unit.occurred_first..=unit.occurred_last;
         let mut members: Vec<&Member> = members.filter(|member| times.contains(&member.row.at)).collect();
         members.sort_by_key(|member| member.order());

@@ -85,10 +85,12 @@ impl Shard {
         Self { clock: Timestamp::MIN, ..Self::default() }
     }
 
-    /// What is held of a person.
-    pub(super) fn episodes_of(&self, user: u32) -> impl Iterator<Item = &Episode> {
-        let places = self.by_user.get(&user).into_iter().flatten();
-        places.filter_map(|place| self.episodes.get(*place as usize)?.as_ref())
+    /// What is held of a person and a chart.
+    pub(super) fn episodes_of(&self, user: u32, patient: u32) -> impl Iterator<Item = &Episode> {
+        let (of_user, of_patient) = (self.by_user.get(&user), self.by_patient.get(&patient));
+        let fewest = of_user.into_iter().chain(of_patient).min_by_key(|places| places.len());
+        let episodes = fewest.into_iter().flatten().filter_map(|place| self.episodes.get(*place as usize)?.as_ref());
+        episodes.filter(move |episode| (episode.user, episode.patient) == (user, patient))
     }
 
     /// Takes rows in; they wait for the watermark.

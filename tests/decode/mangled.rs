@@ -124,6 +124,27 @@ fn the_files_are_good_before_they_are_damaged() {
     }
 }
 
+#[test]
+fn a_frame_that_is_cut_off_is_no_shorter_message() {
+    let cut = "200 <85>1 2026-06-01T07:00:00Z h Epic 1 - - CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1 PATIENT=12";
+    let (found, _) = read(cut.as_bytes(), Expect::Accesses, 4 << 20);
+    assert_eq!((found.accesses.len(), found.rejects.len()), (0, 1), "the patient's number may go on");
+}
+
+#[test]
+fn what_is_made_to_take_long_does_not() {
+    let equals = format!("CEF:0|Epic|a|b|c|d|5|{}", "=".repeat(300_000));
+    let openings = format!("<13>{}", "<".repeat(300_000));
+    let unclosed = "<a>\n".repeat(100_000);
+    let records = format!("<x xmlns=\"http://hl7.org/fhir\">{}</x>", "<AuditEvent/>".repeat(20_000));
+    for text in [equals, openings, unclosed, records] {
+        let (found, counters) = read(text.as_bytes(), Expect::Accesses, 1 << 16);
+        assert_eq!(counters.accesses, 0);
+        let kept: usize = found.rejects.iter().map(|reject| reject.record.len()).sum();
+        assert!(kept <= 4 * text.len(), "{kept} bytes kept of {}", text.len());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -61,10 +61,13 @@ fn delimited(text: &str, delimiter: char) -> Pairs<'_> {
 /// `key=value key2=value 2`: a value goes on until the next key. Senders escape nothing, and some write `key =value`.
 fn spaced(text: &str) -> Pairs<'_> {
     let mut found: Vec<(&str, usize, usize)> = Vec::new();
+    let mut from = 0;
     for (at, _) in text.match_indices('=') {
-        let before = text.get(..at).unwrap_or_default().trim_end_matches(' ');
-        let start = before.rfind(char::is_whitespace).map_or(0, |space| space + 1);
-        let name = before.get(start..).unwrap_or_default();
+        // No name holds an equals sign, so it begins after the last one.
+        let before = text.get(from..at).unwrap_or_default().trim_end_matches(' ');
+        let space = before.rfind([' ', '\t', '\n']).map_or(0, |space| space + 1);
+        let (name, start) = (before.get(space..).unwrap_or_default(), from + space);
+        from = at + 1;
         let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
         let follows = found.last().is_none_or(|(.., value)| start >= *value);

@@ -102,8 +102,9 @@ impl Siem<'_> {
         let stamped = ["DEVTIME", "RT", "START", "END"].iter().filter_map(|name| self.said(name));
         let dated = self.said("DATE").map(|date| format!("{date} {}", self.said("TIME").unwrap_or("0:00")));
         let read = |text: &str, clock: &mut LocalClock| {
-            let epoch =
-                text.parse::<i64>().ok().filter(|_| text.len() >= 12).map(|millis| Timestamp(millis * SECOND / 1_000));
+            let millis =
+                text.parse::<i64>().ok().filter(|millis| (100_000_000_000..10_000_000_000_000).contains(millis));
+            let epoch = millis.map(|millis| Timestamp(millis * (SECOND / 1_000)));
             let formats = [TimeFormat::Iso, TimeFormat::Us, TimeFormat::Pattern("%b %d %Y %H:%M:%S".to_owned())];
             epoch.or_else(|| formats.iter().find_map(|format| clock.written(format.read(text)?)))
         };
@@ -120,7 +121,7 @@ impl Siem<'_> {
 
     fn outcome(&self, action: Action) -> Outcome {
         let event = self.event.to_ascii_uppercase();
-        let is_refused = ["FAIL", "BLOCKED", "LOCKED", "INAPPROPRIATE"].iter().any(|word| event.contains(word));
+        let is_refused = ["FAIL", "BLOCKED", "USER_LOCKED", "INAPPROPRIATE"].iter().any(|word| event.contains(word));
         let failed = self
             .said("SUCCESS")
             .is_some_and(|said| matches!(said.to_ascii_lowercase().as_str(), "0" | "no" | "n" | "false"));

@@ -215,7 +215,9 @@ fn addresses(agent: &Value) -> (Option<&str>, Option<&str>) {
     let host = |address: &'_ str| address.parse::<std::net::SocketAddr>().is_ok();
     match (written.or_else(|| text(agent, &["networkString"])).or_else(uri), kind) {
         (Some(address), _) if address.parse::<IpAddr>().is_ok() => (None, Some(address)),
-        (Some(address), _) if host(address) => (None, address.rsplit_once(':').map(|(host, _)| host)),
+        (Some(address), _) if host(address) => {
+            (None, address.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']'])))
+        }
         (Some(address), Some("1")) => (Some(address), None),
         (Some(address), Some("2")) => (None, Some(address)),
         (Some(address), None) => (Some(address), None),

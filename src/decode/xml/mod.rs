@@ -21,6 +21,8 @@ pub struct Record<'d> {
     pub format: Format,
     /// The line in the document, from 1.
     pub line: u64,
+    /// The record as it was written.
+    pub text: &'d str,
     pub content: Content<'d>,
 }
 
@@ -40,7 +42,7 @@ pub enum Content<'d> {
 pub fn visit_records(text: &str, sent_at: Option<&str>, visit: &mut dyn FnMut(Record<'_>)) -> Result<(), Fault> {
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| not_xml(&error))?;
-    let mut walk = Walk { document: &document, sent_at, visit, found: 0 };
+    let mut walk = Walk { text, sent_at, visit, found: 0, line: 1, counted: 0 };
     walk.take(document.root_element(), MAX_DEPTH);
     if walk.found == 0 {
         let sentence = "an XML document without AuditMessage, AuditEvent, another FHIR resource or EventLog";
@@ -50,16 +52,19 @@ pub fn visit_records(text: &str, sent_at: Option<&str>, visit: &mut dyn FnMut(Re
 }
 
 /// Looks for records in a document.
-struct Walk<'w, 'd, 'i> {
-    document: &'d Document<'i>,
+struct Walk<'w> {
+    text: &'w str,
     sent_at: Option<&'w str>,
     visit: &'w mut dyn FnMut(Record<'_>),
     found: u64,
+    /// The line of the byte up to which lines were counted.
+    line: u64,
+    counted: usize,
 }
 
-impl<'d> Walk<'_, 'd, '_> {
+impl Walk<'_> {
     /// Takes records out of an element: itself, the entries of a Bundle, or what a wrapper of another name holds.
-    fn take(&mut self, element: Node<'d, '_>, depth: usize) {
+    fn take(&mut self, element: Node<'_, '_>, depth: usize) {
         if depth == 0 {
             return;
         }
@@ -85,8 +90,13 @@ impl<'d> Walk<'_, 'd, '_> {
 
     fn tell(&mut self, element: Node<'_, '_>, format: Format, content: Content<'_>) {
         self.found += 1;
-        let line = u64::from(self.document.text_pos_at(element.range().start).row);
-        (self.visit)(Record { format, line, content });
+        let range = element.range();
+        // Records come in the order of the text.
+        let between = self.text.as_bytes().get(self.counted..range.start).unwrap_or_default();
+        self.line += memchr::memchr_iter(b'\n', between).count() as u64;
+        self.counted = range.start.max(self.counted);
+        let text = self.text.get(range).unwrap_or_default();
+        (self.visit)(Record { format, line: self.line, text, content });
     }
 }
 

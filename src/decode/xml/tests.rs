@@ -91,6 +91,16 @@ fn a_resource_in_xml_says_what_it_says_in_json() {
 }
 
 #[test]
+fn each_record_comes_with_its_own_line_and_text() {
+    let mut found = Vec::new();
+    visit_records("<x>\n<AuditMessage a='1'/>\n\n<AuditMessage a='2'/></x>", None, &mut |record| {
+        found.push((record.line, record.text.to_owned()));
+    })
+    .unwrap();
+    assert_eq!(found, [(2, "<AuditMessage a='1'/>".to_owned()), (4, "<AuditMessage a='2'/>".to_owned())]);
+}
+
+#[test]
 fn entities_and_other_documents_are_refused_with_a_reason() {
     let bomb = r#"<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><AuditMessage>&b;</AuditMessage>"#;
     assert_eq!(records(bomb, None).unwrap_err().reason, RejectCode::InvalidXml);

@@ -14,7 +14,7 @@ use crate::decode::foreign::last_end as last_row_end;
 use crate::decode::format::Body;
 use crate::decode::hl7::last_start as last_message_start;
 use crate::decode::mapped::Map;
-use crate::decode::messages::last_end as last_message_end;
+use crate::decode::messages::{last_end as last_message_end, next_start as next_message_start};
 use crate::decode::{Chunk, Expect, Layout, MAX_RECORD, reject};
 use crate::model::reject::{Place, Reject, RejectCode};
 
@@ -329,11 +329,16 @@ impl Cutter {
 
     /// Drops bytes up to the next line end.
     fn skip(&mut self) -> Result<(), SourceError> {
-        if let Some(at) = memchr(b'\n', &self.pending) {
-            self.pending.drain(..=at);
-            self.line += 1;
+        let next = match self.layout.body {
+            Body::Messages(_) => next_message_start(&self.pending),
+            _ => memchr(b'\n', &self.pending).map(|at| at + 1),
+        };
+        if let Some(next) = next {
+            self.line += memchr_iter(b'\n', &self.pending[..next]).count() as u64;
+            self.pending.drain(..next);
             self.state = State::Reading;
         } else {
+            self.line += memchr_iter(b'\n', &self.pending).count() as u64;
             self.pending.clear();
             self.filled(self.sizes.block)?;
             if self.is_ended && self.pending.is_empty() {
