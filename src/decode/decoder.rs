@@ -36,12 +36,12 @@ impl At<'_> {
 
 /// The formats under which JSON records of one container are counted.
 #[derive(Clone, Copy)]
-struct JsonFormats {
+pub(super) struct JsonFormats {
     canonical: Format,
     fhir: Format,
 }
 
-const LINES: JsonFormats = JsonFormats { canonical: Format::CanonicalNdjson, fhir: Format::FhirNdjson };
+pub(super) const LINES: JsonFormats = JsonFormats { canonical: Format::CanonicalNdjson, fhir: Format::FhirNdjson };
 const DOCUMENT: JsonFormats = JsonFormats { canonical: Format::CanonicalJson, fhir: Format::FhirJson };
 
 /// Decodes chunks of files, rows of tables and messages. Each worker has its own. Of accesses and tables nothing but the
@@ -229,7 +229,7 @@ impl Decoder {
     }
 
     /// Decodes one JSON record, or all records of a Bundle.
-    fn json<S: DecodeSink + ?Sized>(
+    pub(super) fn json<S: DecodeSink + ?Sized>(
         &mut self,
         text: &str,
         expect: Expect,
@@ -285,17 +285,6 @@ impl Decoder {
             Ok(resource) => self.fhir_value(&resource, expect, format, text, at, sink),
             Err(_) => self.count_and_refuse(at, not_json(text), text.as_bytes(), format, sink),
         }
-    }
-
-    /// Decodes JSON that came as one message.
-    pub(super) fn json_message<S: DecodeSink + ?Sized>(
-        &mut self,
-        text: &str,
-        expect: Expect,
-        at: At<'_>,
-        sink: &mut S,
-    ) {
-        self.json(text, expect, LINES, at, sink);
     }
 
     /// Decodes the entries of a Bundle that stands in one line or message.

@@ -89,7 +89,7 @@ fn csv_layout(head: &[u8], start: usize, expect: Expect, maps: &'static [Map]) -
     if kind.is_err()
         && let Some(foreign) = Foreign::recognise(text, expect, maps)
     {
-        let (format, body) = (foreign.format(), Body::Foreign(Box::new(foreign)));
+        let (format, body) = (foreign.format(), Body::Foreign(foreign));
         return Ok(Layout { format, body, header_bytes: next, header_lines });
     }
     let (format, body) = match kind? {

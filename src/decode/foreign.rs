@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 
 use super::decoder::{At, Decoder};
 use super::mapped::text::decoded;
-use super::mapped::{self, FileForm, Map, Rows};
+use super::mapped::{self, Bound, FileForm, Map, Rows};
 use super::synthea::{self, SyntheaTable};
 use super::{Chunk, DecodeSink, Expect, Fault, Format};
 use crate::model::reject::RejectCode;
@@ -17,7 +17,7 @@ pub enum Foreign {
     /// People and encounters.
     Synthea { table: SyntheaTable, columns: Box<synthea::Columns>, width: usize },
     /// An access log.
-    Export(Export),
+    Export(Box<Export>),
 }
 
 /// An audit export and the map that reads it.
@@ -26,6 +26,8 @@ pub struct Export {
     map: &'static Map,
     header: Vec<String>,
     form: FileForm,
+    /// The map, put to the header; each decoder has a copy of its own.
+    bound: Bound,
 }
 
 impl PartialEq for Export {
@@ -36,6 +38,13 @@ impl PartialEq for Export {
 
 impl Eq for Export {}
 
+impl Export {
+    fn new(map: &'static Map, header: Vec<String>, form: FileForm) -> Option<Self> {
+        let bound = map.bind(&header).ok()?;
+        Some(Self { map, header, form, bound })
+    }
+}
+
 impl Foreign {
     /// The table that a header line belongs to, where such a table is welcome; `maps` of the site come before those
     /// that are shipped.
@@ -43,7 +52,7 @@ impl Foreign {
     pub fn recognise(line: &str, expect: Expect, maps: &'static [Map]) -> Option<Self> {
         let is_log = matches!(expect, Expect::Accesses | Expect::Anything);
         if let Some(map) = Self::titled(line).filter(|_| is_log) {
-            return Some(Self::Export(Export { map, header: Vec::new(), form: map.file.clone() }));
+            return Export::new(map, Vec::new(), map.file.clone()).map(|export| Self::Export(Box::new(export)));
         }
         let form = FileForm { delimiter: Some(mapped::text::delimiter_of(line)), ..FileForm::default() };
         let header: Vec<String> = Rows::new(line, &form).next()?.1.into_iter().map(Cow::into_owned).collect();
@@ -59,7 +68,7 @@ impl Foreign {
         }
         let map = mapped::recognise_among(maps, &header).or_else(|| mapped::recognise(&header)).filter(|_| is_log)?;
         let form = FileForm { delimiter: form.delimiter, ..map.file.clone() };
-        Some(Self::Export(Export { map, header, form }))
+        Export::new(map, header, form).map(|export| Self::Export(Box::new(export)))
     }
 
     /// The map of an export without a header, by its title line.
@@ -78,18 +87,15 @@ impl Foreign {
     }
 }
 
-/// Where the last whole record ends; 0 when there is none. The bytes begin with a record.
-#[must_use]
-pub fn last_end(bytes: &[u8]) -> usize {
-    let (mut end, mut is_quoted) = (0, false);
-    for at in memchr::memchr2_iter(b'"', b'\n', bytes) {
-        match bytes.get(at) {
-            Some(b'"') => is_quoted = !is_quoted,
-            _ if !is_quoted => end = at + 1,
-            _ => {}
+impl Foreign {
+    /// Where the last whole record ends; 0 when there is none. The bytes begin with a record.
+    #[must_use]
+    pub fn last_end(&self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Synthea { .. } => mapped::text::last_row_end(bytes, &FileForm::default()),
+            Self::Export(export) => mapped::text::last_row_end(bytes, &export.form),
         }
     }
-    end
 }
 
 impl Decoder {
@@ -115,14 +121,8 @@ pub(super) fn read_chunk<S: DecodeSink + ?Sized>(
 
 fn export_rows<S: DecodeSink + ?Sized>(decoder: &mut Decoder, chunk: &Chunk<'_>, export: &Export, sink: &mut S) {
     let place = chunk.place();
-    let mut bound = match decoder.bound.take().filter(|(of, _)| of == export) {
-        Some((_, bound)) => bound,
-        // A map is recognised only where it can be bound.
-        None => match export.map.bind(&export.header) {
-            Ok(bound) => bound,
-            Err(_) => return,
-        },
-    };
+    let same = decoder.bound.take().filter(|(of, _)| of == export);
+    let mut bound = same.map_or_else(|| export.bound.clone(), |(_, bound)| bound);
     let (text, _) = decoded(chunk.bytes, export.form.encoding);
     for (line, cells) in Rows::new(&text, &export.form) {
         let at = At { place: &place, line: chunk.first_line + line - 1 };
@@ -183,16 +183,5 @@ fn synthea_row<S: DecodeSink + ?Sized>(
     match synthea::updates(table, columns, &cells, &mut decoder.clock) {
         Ok(updates) => updates.into_iter().for_each(|update| decoder.found_context(update, at.line, sink)),
         Err(fault) => decoder.refuse(at, fault, bytes, sink),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_block_ends_outside_quotes() {
-        assert_eq!(last_end(b"a,\"b\nc\"\nd,\"e\n"), 8);
-        assert_eq!(last_end(b"a,b"), 0);
     }
 }

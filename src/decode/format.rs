@@ -161,7 +161,7 @@ pub enum Body {
     /// HL7 v2 messages.
     Hl7,
     /// A table of another system.
-    Foreign(Box<Foreign>),
+    Foreign(Foreign),
     /// Parquet, which is not read from a stream of bytes.
     Columnar,
 }

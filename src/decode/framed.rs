@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use memchr::memchr_iter;
 use serde_json::Value;
 
-use super::decoder::{At, Decoder};
+use super::decoder::{At, Decoder, LINES};
 use super::epic::{self, Siem};
+use super::messages::Cut;
 use super::rows::too_long;
 use super::syslog::Syslog;
 use super::xml::Content;
@@ -22,16 +23,17 @@ impl Decoder {
         while let Some(cut) = messages::next(chunk.bytes, at) {
             line += memchr_iter(b'\n', &chunk.bytes[counted..cut.start]).count() as u64;
             (counted, at) = (cut.start, cut.end.max(at + 1));
-            let record = &chunk.bytes[cut.start..cut.end];
-            let at = At { place: &place, line };
-            if cut.is_whole || !(cut.is_counted || messages::is_open(record)) {
-                self.message(record, expect, at, sink);
-            } else {
-                let sentence = "the message is cut off: the file ends before it does";
-                let fault = Fault::new(RejectCode::Truncated, sentence);
-                self.count_and_refuse(at, fault, record, chunk.layout.format, sink);
-            }
+            self.cut(chunk.bytes, cut, expect, At { place: &place, line }, sink);
         }
+    }
+
+    fn cut<S: DecodeSink + ?Sized>(&mut self, bytes: &[u8], cut: Cut, expect: Expect, at: At<'_>, sink: &mut S) {
+        let record = &bytes[cut.start..cut.end];
+        if cut.is_whole || !(cut.is_counted || messages::is_open(record)) {
+            return self.message(record, expect, at, sink);
+        }
+        let fault = Fault::new(RejectCode::Truncated, "the message is cut off: what holds it ends before it does");
+        self.count_and_refuse(at, fault, record, Format::AtnaSyslog, sink);
     }
 
     /// Decodes a value that holds messages: as a rule one, perhaps with a byte order mark or an octet count.
@@ -45,7 +47,11 @@ impl Decoder {
         let mut from = 0;
         while let Some(cut) = messages::next(value, from) {
             from = cut.end.max(from + 1);
-            self.message(&value[cut.start..cut.end], expect, at, sink);
+            self.cut(value, cut, expect, at, sink);
+        }
+        if from == 0 {
+            let fault = Fault::new(RejectCode::UnknownType, "comments or white space and no message");
+            self.count_and_refuse(at, fault, value, Format::AtnaXml, sink);
         }
     }
 
@@ -64,7 +70,7 @@ impl Decoder {
         let body = if is_known { body } else { document().and_then(|at| text.get(at..)).unwrap_or(body) };
         match body.as_bytes().first() {
             Some(b'<') => self.document_records(body, header, expect, at, sink),
-            Some(b'{') => self.json_message(body, expect, at, sink),
+            Some(b'{') => self.json(body, expect, LINES, at, sink),
             _ if epic::looks_like(body) => {
                 let sent_at = header.and_then(|header| header.time);
                 let siem = epic::read(body.trim_end()).and_then(|siem| welcome(siem, expect));
@@ -159,11 +165,16 @@ impl Decoder {
         if value.len() > MAX_RECORD {
             self.count_and_refuse(at, too_long(), value, Format::Hl7, sink);
         } else if hl7::looks_like(value) {
+            let before = self.counters.records;
             hl7::visit_messages(value, &mut |message, _| self.hl7_message(message, at, sink));
+            if self.counters.records == before {
+                let fault = Fault::new(RejectCode::NotApplicable, "a batch without an HL7 message");
+                self.count_and_refuse(at, fault, value, Format::Hl7, sink);
+            }
         } else if messages::looks_like(value) {
             self.message_value(value, Expect::Feed, at, sink);
         } else {
-            self.json_message(readable(value).trim_start_matches('\u{feff}'), Expect::Feed, at, sink);
+            self.json(readable(value).trim_start_matches('\u{feff}'), Expect::Feed, LINES, at, sink);
         }
     }
 

@@ -11,7 +11,6 @@ pub mod canonical;
 mod collect;
 pub mod context;
 mod counters;
-pub mod crosswalk;
 pub mod csv;
 mod decoder;
 pub mod detect;

@@ -247,31 +247,64 @@ impl<'t> Iterator for Rows<'t> {
     }
 }
 
+/// Where the last whole row ends, by the rule of [`Rows`]; 0 when there is none. The bytes begin with a row. A quoted
+/// cell that does not close in them may close in what follows.
+#[must_use]
+pub fn last_row_end(bytes: &[u8], form: &FileForm) -> usize {
+    let Some(quote) = form.quote.and_then(|quote| u8::try_from(quote).ok()) else {
+        return memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+    };
+    let delimiter = form.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',');
+    let (mut end, mut at) = (0, 0);
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(quote, b'\n', rest)) {
+        let place = at + found;
+        at = place + 1;
+        if bytes.get(place) == Some(&b'\n') {
+            end = at;
+            continue;
+        }
+        let before = place.checked_sub(1).and_then(|before| bytes.get(before));
+        if before.is_none_or(|byte| *byte == delimiter || *byte == b'\n') {
+            match quoted_length(&bytes[at..], delimiter, quote, false) {
+                Some(length) => at += length,
+                None if bytes.len() - at < QUOTED_LIMIT => break,
+                None => {}
+            }
+        }
+    }
+    end
+}
+
+/// How far the closing quote of a cell is, with itself; none where the quote is only a character. `is_all` says that
+/// nothing follows the bytes.
+fn quoted_length(bytes: &[u8], delimiter: u8, quote: u8, is_all: bool) -> Option<usize> {
+    let window = bytes.get(..bytes.len().min(QUOTED_LIMIT))?;
+    let mut at = 0;
+    loop {
+        at += memchr(quote, window.get(at..)?)? + 1;
+        let closes = match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(next), _) if *next == quote => {
+                at += 1;
+                continue;
+            }
+            (Some(b'\r'), Some(b'\n')) | (Some(b'\n'), _) => true,
+            (Some(b'\r'), None) | (None, _) => is_all,
+            (Some(next), _) => *next == delimiter,
+        };
+        return closes.then_some(at);
+    }
+}
+
 /// A cell in quotes; none where the quote is only a character.
 fn quoted(rest: &str, delimiter: char, quote: char) -> Option<(Cow<'_, str>, &str)> {
     let inner = rest.strip_prefix(quote)?;
-    let mark = u8::try_from(quote).ok()?;
-    let window = inner.as_bytes().get(..inner.len().min(QUOTED_LIMIT))?;
-    let (mut from, mut is_escaped) = (0, false);
-    let (close, after) = loop {
-        let close = from + memchr(mark, window.get(from..)?)?;
-        let after = inner.get(close + 1..)?;
-        if !after.starts_with(quote) {
-            break (close, after);
-        }
-        (from, is_escaped) = (close + 2, true);
-    };
-    let after = match after.strip_prefix('\r') {
-        Some(end) if end.is_empty() || end.starts_with('\n') => end,
-        _ => after,
-    };
-    if !after.is_empty() && !after.starts_with([delimiter, '\n']) {
-        return None;
-    }
-    let text = inner.get(..close)?;
+    let (delimiter, mark) = (u8::try_from(delimiter).ok()?, u8::try_from(quote).ok()?);
+    let length = quoted_length(inner.as_bytes(), delimiter, mark, true)?;
+    let (text, after) = (inner.get(..length - 1)?, inner.get(length..)?);
     let single = quote.to_string();
-    let text = if is_escaped { Cow::Owned(text.replace(&single.repeat(2), &single)) } else { Cow::Borrowed(text) };
-    Some((text, after))
+    let text =
+        if text.contains(quote) { Cow::Owned(text.replace(&single.repeat(2), &single)) } else { Cow::Borrowed(text) };
+    Some((text, after.strip_prefix('\r').unwrap_or(after)))
 }
 
 #[cfg(test)]
@@ -336,6 +369,17 @@ mod tests {
     fn the_delimiter_is_told_from_the_first_line() {
         for (text, expected) in [("a\tb\n1\t2", "1~2"), ("a|b\n1,5|2", "1,5~2"), ("a;b\n1;2", "1~2"), ("a\n1", "1")] {
             assert_eq!(rows(text)[1].1, expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cutting_between_rows_does_not_show(text in "[ab,\"\r\n]{0,40}", at in 0..40_usize) {
+            let form = FileForm { delimiter: Some(','), ..FileForm::default() };
+            let cells = |text: &str| Rows::new(text, &form).map(|(_, cells)| cells.concat()).collect::<Vec<_>>();
+            let cut = last_row_end(&text.as_bytes()[..at.min(text.len())], &form);
+            let parts = [&text[..cut], &text[cut..]].map(cells).concat();
+            proptest::prop_assert_eq!(parts, cells(&text));
         }
     }
 }

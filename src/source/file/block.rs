@@ -10,7 +10,6 @@ use super::SourceError;
 use super::input::{Input, Progress};
 use crate::decode::csv::last_record_end;
 use crate::decode::detect::detect_with;
-use crate::decode::foreign::last_end as last_row_end;
 use crate::decode::format::Body;
 use crate::decode::hl7::last_start as last_message_start;
 use crate::decode::mapped::Map;
@@ -264,7 +263,7 @@ impl Cutter {
             Body::AccessCsv(columns) | Body::TableCsv(_, columns) => last_record_end(bytes, columns.slots.len()),
             Body::Messages(_) => last_message_end(bytes),
             Body::Hl7 => last_message_start(bytes),
-            Body::Foreign(_) => last_row_end(bytes),
+            Body::Foreign(foreign) => foreign.last_end(bytes),
             Body::Lines(_) => memrchr(b'\n', bytes).map_or(0, |at| at + 1),
             Body::Document(_) | Body::Columnar => 0,
         }
