@@ -140,6 +140,7 @@ impl Run<'_> {
         if let Some(line) = args.explain.filter(|_| found == 0 && failures.is_empty()) {
             writeln!(self.words, "{}: no record begins at line {line}", path.display())?;
         }
+        map::list_unmapped(&decoder.unmapped(), self.words)?;
         let counters = decoder.counters();
         self.counters.add(&counters);
         if nothing_decodes(&counters) {

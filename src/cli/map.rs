@@ -176,13 +176,21 @@ impl Shown {
                 writeln!(out, "{title}: {}", columns.join(", "))?;
             }
         }
-        let unmapped = self.bound.unmapped();
-        if !unmapped.is_empty() {
-            writeln!(out, "{}", paint.bold("Actions that no pattern knows, read as \"other\""))?;
-        }
-        for (text, count) in unmapped.iter().take(LISTED) {
-            writeln!(out, "{count:>10}  {text}")?;
-        }
+        list_unmapped(&self.bound.unmapped(), out)?;
         Ok(())
     }
+}
+
+/// The actions that no pattern of a map knows, the most frequent first.
+pub(super) fn list_unmapped(unmapped: &[(String, u64)], out: &mut dyn Write) -> io::Result<()> {
+    if !unmapped.is_empty() {
+        writeln!(out, "{}", Paint::stderr().bold("Actions that no pattern knows, read as \"other\""))?;
+    }
+    for (text, count) in unmapped.iter().take(LISTED) {
+        writeln!(out, "{count:>10}  {text}")?;
+    }
+    if let Some(more) = unmapped.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        writeln!(out, "{:>10}  and {more} others", "")?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -172,4 +173,26 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Broker) {
     assert!(missing.is_empty(), "{} of {} handoffs never arrived: {missing:?}", missing.len(), found.1.len());
     assert_eq!(store.dead_letters("siem").unwrap(), []);
     has_cases_of_all(folder.path(), &store);
+    drop(store);
+    a_packet_holds_what_the_engine_saw(folder.path());
+}
+
+/// A case that the daemon opened has a packet with its rows, and the packet says whose rows they are.
+fn a_packet_holds_what_the_engine_saw(folder: &Path) {
+    let config = folder.join("config.toml");
+    let cases = |words: &[&str]| {
+        let all = [&["cases", "--config", config.to_str().unwrap()], words].concat();
+        let output = Command::new(env!("CARGO_BIN_EXE_chartsentry")).args(all).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed = cases(&["list", "--all", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let (case, out) = (first["case"]["case_id"].as_str().unwrap(), folder.join("packet"));
+    cases(&["packet", case, "--out", out.to_str().unwrap()]);
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let accesses: u64 =
+        first["case"]["units"].as_array().unwrap().iter().map(|unit| unit["access_count"].as_u64().unwrap()).sum();
+    assert!(read("evidence.csv").lines().count() as u64 > accesses, "a header and every access");
+    assert!(read("index.html").contains("rows are as the running engine held them"));
 }

@@ -1,7 +1,7 @@
 //! Damaged files of every kind: each ends in accesses, facts and rejects, and never in a panic; where files are cut into
 //! blocks does not show.
 
-use super::{Collected, Counters, Expect, read};
+use super::{At, Collected, Counters, Decoder, Expect, Place, read, zone};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -129,6 +129,22 @@ fn a_frame_that_is_cut_off_is_no_shorter_message() {
     let cut = "200 <85>1 2026-06-01T07:00:00Z h Epic 1 - - CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1 PATIENT=12";
     let (found, _) = read(cut.as_bytes(), Expect::Accesses, 4 << 20);
     assert_eq!((found.accesses.len(), found.rejects.len()), (0, 1), "the patient's number may go on");
+}
+
+#[test]
+fn a_message_that_holds_nothing_is_a_reject_and_not_nothing() {
+    let place = Place::Kafka { topic: "t".into(), partition: 0, offset: 1 };
+    let at = At { place: &place, line: 0 };
+    for value in ["<!-- x -->", "<?x y?>", "99 <85>1 - h a - - - CEF:0|Epic|x|1|y|z|5|suser=u1", ""] {
+        let (mut decoder, mut found) = (Decoder::new(zone()), Collected::default());
+        decoder.access_message(value.as_bytes(), at, &mut found);
+        assert_eq!((found.accesses.len(), found.rejects.len()), (0, 1), "{value}");
+    }
+    for value in ["BHS|^~\\&|A", "<!-- x -->", "{\"user_id\":\"u1\"}", "<EventLog/>", ""] {
+        let (mut decoder, mut found) = (Decoder::new(zone()), Collected::default());
+        decoder.feed_message(value.as_bytes(), at, &mut found);
+        assert_eq!((found.updates.len(), found.rejects.len()), (0, 1), "{value}");
+    }
 }
 
 #[test]

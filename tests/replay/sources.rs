@@ -132,6 +132,7 @@ fn a_map_is_proposed_for_an_unknown_export_and_reads_it() {
     assert_eq!(program(&["inspect", export]).status.code(), Some(1), "no map knows it");
     std::fs::write(map, &proposed.stdout).unwrap();
     let read = program(&["inspect", "--map", map, export]);
+    assert!(stderr(&read).contains("1  Frobnicate"), "{}", stderr(&read));
     let events = String::from_utf8(read.stdout).unwrap();
     assert!(events.contains("\"occurred_at\":\"2026-06-01T14:00:03.000000Z\",\"user_id\":\"u1\""), "{events}");
     let wrong = program(&["inspect", "--map", export, export]);
