@@ -1,5 +1,7 @@
 //! The daemon against librdkafka's own broker and against a real Apache Kafka.
 
+#[path = "daemon/certificates.rs"]
+mod certificates;
 #[path = "daemon/hospital.rs"]
 mod hospital;
 #[path = "daemon/kill.rs"]
@@ -10,6 +12,8 @@ mod parity;
 mod process;
 #[path = "daemon/service.rs"]
 mod service;
+#[path = "daemon/syslog.rs"]
+mod syslog;
 
 /// Runs a test against both brokers.
 macro_rules! on_both_brokers {

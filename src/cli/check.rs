@@ -74,7 +74,7 @@ fn attempt(probes: Vec<Probe>, paint: Paint) -> (String, usize) {
 
 /// What the configuration comes to, in a few lines.
 fn summary(config: &Config) -> String {
-    let Config { facility, policy, kafka, store, http, sinks, .. } = config;
+    let Config { facility, policy, kafka, store, http, sources, sinks, .. } = config;
     let california =
         if facility.licensed_in_california { "licensed in California" } else { "not licensed in California" };
     let on = policy.detectors.values().filter(|settings| is_enabled(settings)).count();
@@ -101,6 +101,7 @@ fn summary(config: &Config) -> String {
         ),
         ("http", http.listen.to_string()),
     ];
+    lines.extend(sources.iter().map(|source| ("source", format!("{}: syslog on {source}", source.name))));
     lines.extend(sinks.iter().map(|sink| {
         let said = format!(
             "{}: {} {} to {}, from {}",

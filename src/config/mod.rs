@@ -13,6 +13,7 @@ mod secret;
 mod section;
 mod shell;
 mod sinks;
+mod sources;
 mod suppressions;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use shell::{
     ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, RegisterSettings, StoreSettings,
 };
 pub use sinks::{Format, Identifiers, SinkSettings, Target};
+pub use sources::{SourceSettings, SyslogTransport, TlsSettings};
 
 use crate::engine::settings::Policy;
 use problem::Problems;
@@ -40,6 +42,7 @@ pub struct Config {
     pub register: RegisterSettings,
     pub http: HttpSettings,
     pub cluster: ClusterSettings,
+    pub sources: Vec<SourceSettings>,
     pub sinks: Vec<SinkSettings>,
 }
 
@@ -49,6 +52,8 @@ pub struct Secrets {
     pub store_key: Option<Secret>,
     /// All of `[kafka.properties]`, ready for librdkafka; plain values too.
     pub kafka_properties: BTreeMap<String, Secret>,
+    /// By name of the source.
+    pub tls_keys: BTreeMap<String, Secret>,
     /// By name of the sink.
     pub pseudonym_keys: BTreeMap<String, Secret>,
 }
@@ -85,6 +90,7 @@ impl Config {
             register: shell::register(root.child("register")),
             http: shell::http(root.child("http")),
             cluster: shell::cluster(root.child("cluster")),
+            sources: sources::read(&mut root),
             sinks: sinks::read(&mut root),
         };
         root.finish();
@@ -116,6 +122,15 @@ impl Config {
                         Property::Secret(reference) => fetch(&format!("kafka.properties.{key}"), reference),
                     };
                     value.map(|value| (key.clone(), value))
+                })
+                .collect(),
+            tls_keys: self
+                .sources
+                .iter()
+                .filter_map(|source| {
+                    let SyslogTransport::Tls(tls) = &source.transport else { return None };
+                    let key = fetch(&format!("sources.{}.private_key", source.name), &tls.private_key);
+                    key.map(|key| (source.name.clone(), key))
                 })
                 .collect(),
             pseudonym_keys: self
@@ -162,6 +177,12 @@ impl Config {
             warnings.push(
                 "register.escalate_to names one person: two are needed where a deadline passes unreviewed".to_owned(),
             );
+        }
+        for source in self.sources.iter().filter(|source| source.is_plain() && !source.is_local()) {
+            warnings.push(format!(
+                "source \"{}\" takes messages in over {source}: who shares the network can read and forge them; use tls://",
+                source.name
+            ));
         }
         for sink in &self.sinks {
             if sink.patient_identifiers == Identifiers::Plain {

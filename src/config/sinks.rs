@@ -135,7 +135,7 @@ fn sink(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<SinkSe
     })
 }
 
-fn required<T>(
+pub(super) fn required<T>(
     section: &mut Section<'_>,
     key: &str,
     expected: &str,
@@ -147,12 +147,12 @@ fn required<T>(
     section.get(key, expected, read)
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// One of the names that this version knows; the names of later versions are told apart.
-fn one_of(
+pub(super) fn one_of(
     section: &mut Section<'_>,
     key: &str,
     now: &[&'static str],

@@ -1,14 +1,15 @@
 //! Whether everything that a configuration names answers.
 
 use std::fs::OpenOptions;
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use super::daemon::{connection, producer_properties, store_options};
-use crate::config::{Config, Secrets, Target};
+use super::daemon::{connection, endpoint, producer_properties, store_options};
+use crate::config::{Config, Secrets, SourceSettings, Target};
 use crate::sink::kafka::KafkaSink;
 use crate::source::kafka::{Cluster, Connection};
+use crate::source::syslog::{Transport, check_tls};
 use crate::store::{Store, StoreOptions};
 
 /// How long an answer may take.
@@ -31,6 +32,9 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
     ];
     for name in topics.into_iter().flatten() {
         probes.push((format!("topic {name}"), topic(connection.clone(), name.clone())));
+    }
+    for source in &config.sources {
+        probes.push((format!("source {}", source.name), listener(source.clone(), secrets.clone())));
     }
     for sink in &config.sinks {
         let attempt: Attempt = match &sink.target {
@@ -57,6 +61,20 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
         }),
     ));
     probes
+}
+
+fn listener(source: SourceSettings, secrets: Secrets) -> Attempt {
+    Box::new(move || {
+        let endpoint = endpoint(&source, &secrets).map_err(|error| format!("{error:#}"))?;
+        if let Transport::Tls(identity) = &endpoint.transport {
+            check_tls(identity).map_err(|error| error.to_string())?;
+        }
+        let bound = match endpoint.transport {
+            Transport::Udp => UdpSocket::bind(&source.address).map(drop),
+            Transport::Tcp | Transport::Tls(_) => TcpListener::bind(&source.address).map(drop),
+        };
+        bound.map(|()| format!("{source} is free")).map_err(|error| format!("cannot listen on {source}: {error}"))
+    })
 }
 
 fn broker(connection: Connection) -> Attempt {

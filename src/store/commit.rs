@@ -15,6 +15,7 @@ use super::records::{
     StateRows,
 };
 use super::register::put_evidence;
+use super::schema::STORE;
 
 /// The store, as the one thread that commits sees it.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Store {
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         place::prepare(&options.path)?;
         let lock = Lock::take(&options.path)?;
-        let connection = open::open(options)?;
+        let connection = open::open(options, &STORE)?;
         let shared = Arc::new(Shared { gate: Mutex::new(()), _lock: lock });
         let handle = StoreHandle::new(shared, open::open_again(options)?);
         Ok(Self { connection, handle })

@@ -4,7 +4,8 @@
 //! [`Store`] belongs to the engine's committer: one [`Store::commit`] is one transaction, so results,
 //! state and positions never disagree after a crash. [`StoreHandle`] is for everybody else in the
 //! process (sinks, the demo's table, health checks): cheap to clone, safe to use from any thread.
-//! [`Register`] is for people's commands, also beside a running daemon. All SQL of the crate stands here.
+//! [`Register`] is for people's commands, also beside a running daemon. [`Spool`] is a second file that keeps what was taken
+//! in and is not yet decided. All SQL of the crate stands here.
 
 mod commit;
 mod error;
@@ -17,6 +18,7 @@ mod read;
 mod records;
 mod register;
 mod schema;
+mod spool;
 
 pub use commit::Store;
 pub use error::StoreError;
@@ -28,3 +30,4 @@ pub use records::{
     OutboxItem, OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
 };
 pub use register::{EvidenceRow, Found, Register};
+pub use spool::{Backlog, Spool, Spooled};

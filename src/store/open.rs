@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
 use super::place::{self, Content};
-use super::schema;
+use super::schema::{self, Layout};
 
 /// Which file, and how to read it.
 #[derive(Clone, Debug)]
@@ -51,16 +51,16 @@ const CACHED_STATEMENTS: usize = 64;
 const LOG_BYTES: i64 = 64 << 20;
 
 /// Opens the file, creating or migrating it where needed. The caller holds the lock.
-pub(super) fn open(options: &StoreOptions) -> Result<Connection, StoreError> {
+pub(super) fn open(options: &StoreOptions, layout: &Layout) -> Result<Connection, StoreError> {
     let path = &options.path;
     let content = check_key(options)?;
     let mut connection = connect(options)?;
     // Until the file has proved to be sound, not even closing it may move the log into it.
     no_checkpoint_on_close(&connection, true)?;
-    let layout = inspect(&connection, path, content)?;
+    let found = inspect(&connection, path, content, layout)?;
     no_checkpoint_on_close(&connection, false)?;
     configure(&connection)?;
-    schema::migrate(&mut connection, layout)?;
+    schema::migrate(&mut connection, layout, found)?;
     Ok(connection)
 }
 
@@ -69,8 +69,8 @@ pub(super) fn open_beside(options: &StoreOptions) -> Result<Connection, StoreErr
     let path = &options.path;
     let content = check_key(options)?;
     let connection = connect(options)?;
-    let layout = inspect(&connection, path, content)?;
-    if layout < schema::MIGRATIONS.len() {
+    let found = inspect(&connection, path, content, &schema::STORE)?;
+    if found < schema::STORE.migrations.len() {
         return Err(StoreError::Older { path: path.clone() });
     }
     configure(&connection)?;
@@ -108,8 +108,8 @@ fn connect(options: &StoreOptions) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Checks that the file is a sound store and returns its layout's number; 0 for a new one.
-fn inspect(connection: &Connection, path: &Path, content: Content) -> Result<usize, StoreError> {
+/// Checks that the file is sound and what it should be, and returns how many steps of its layout it has; 0 for a new one.
+fn inspect(connection: &Connection, path: &Path, content: Content, layout: &Layout) -> Result<usize, StoreError> {
     let unreadable = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) if content == Content::Opaque => StoreError::WrongKey { path: path.to_owned() },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
@@ -120,19 +120,19 @@ fn inspect(connection: &Connection, path: &Path, content: Content) -> Result<usi
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(unreadable);
 
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    let (application, layout) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-    let known = schema::MIGRATIONS.len();
-    match (application, usize::try_from(layout)) {
-        (schema::APPLICATION_ID, Ok(layout)) if (1..=known).contains(&layout) => {
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let known = layout.migrations.len();
+    match (application, usize::try_from(version)) {
+        (id, Ok(steps)) if id == layout.application_id && (1..=known).contains(&steps) => {
             let verdict: String =
                 connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(unreadable)?;
             if verdict != "ok" {
                 return Err(StoreError::Damaged { path: path.to_owned(), detail: verdict });
             }
-            Ok(layout)
+            Ok(steps)
         }
-        (schema::APPLICATION_ID, _) => {
-            Err(StoreError::Newer { path: path.to_owned(), found: layout, known: known as i64 })
+        (id, _) if id == layout.application_id => {
+            Err(StoreError::Newer { path: path.to_owned(), found: version, known: known as i64 })
         }
         (0, Ok(0)) if tables == 0 => Ok(0),
         _ => Err(StoreError::NotAStore { path: path.to_owned() }),

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::pen::Pen;
 use super::place;
+use super::schema::STORE;
 use crate::breach::case::Case;
 use crate::breach::case::event::EvidenceSource;
 use crate::breach::case::staff::{Member, Staff};
@@ -61,7 +62,7 @@ impl Register {
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         place::prepare(&options.path)?;
         let connection = match place::Lock::take(&options.path) {
-            Ok(_held_while_the_tables_are_prepared) => open::open(options)?,
+            Ok(_held_while_the_tables_are_prepared) => open::open(options, &STORE)?,
             Err(StoreError::InUse { .. }) => open::open_beside(options)?,
             Err(error) => return Err(error),
         };

@@ -4,11 +4,35 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
 
-/// Marks the file as ours (`CHSE`), see <https://sqlite.org/fileformat2.html#application_id>.
-pub(super) const APPLICATION_ID: i64 = 0x4348_5345;
+/// What a file of ours looks like.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// Marks the file, see <https://sqlite.org/fileformat2.html#application_id>.
+    pub(super) application_id: i64,
+    /// Each step takes a file from layout `n` (its place here) to `n + 1`. A released step never changes.
+    pub(super) migrations: &'static [&'static str],
+}
 
-/// Each step takes a file from layout `n` (its place here) to `n + 1`. A released step never changes.
-pub(super) const MIGRATIONS: &[&str] = &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES];
+/// The store (`CHSE`).
+pub(super) const STORE: Layout =
+    Layout { application_id: 0x4348_5345, migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES] };
+
+/// Messages that were taken in and are not yet part of the store (`CHSP`).
+pub(super) const SPOOL: Layout = Layout { application_id: 0x4348_5350, migrations: &[MESSAGES] };
+
+const MESSAGES: &str = "
+CREATE TABLE messages (
+  sequence    INTEGER PRIMARY KEY,
+  source      TEXT    NOT NULL,
+  received_at INTEGER NOT NULL,
+  fault       TEXT,
+  body        BLOB    NOT NULL
+) STRICT;
+
+-- one row: messages before it are part of the store and gone from here
+CREATE TABLE released (until INTEGER NOT NULL) STRICT;
+INSERT INTO released VALUES (0);
+";
 
 const INCIDENTS_AND_OUTBOX: &str = "
 CREATE TABLE state (
@@ -175,13 +199,13 @@ DROP TABLE evidence_of_logs;
 CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
 ";
 
-/// Brings a file from layout `found` to the newest one.
-pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), StoreError> {
+/// Brings a file from step `found` to the newest one.
+pub(super) fn migrate(connection: &mut Connection, layout: &Layout, found: usize) -> Result<(), StoreError> {
     let wrap = StoreError::sql("prepare the tables");
-    for (step, script) in MIGRATIONS.iter().enumerate().skip(found) {
+    for (step, script) in layout.migrations.iter().enumerate().skip(found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
         transaction.execute_batch(script).map_err(&wrap)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&wrap)?;
+        transaction.pragma_update(None, "application_id", layout.application_id).map_err(&wrap)?;
         transaction.pragma_update(None, "user_version", step as i64 + 1).map_err(&wrap)?;
         transaction.commit().map_err(&wrap)?;
     }
@@ -196,25 +220,25 @@ mod tests {
     fn an_older_file_keeps_its_outbox() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
-        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute_batch(STORE.migrations[0]).unwrap();
         let rows = "INSERT INTO incidents (incident_id, score, json) VALUES ('i1', 0.9, '{}');
             INSERT INTO handoffs VALUES ('h1', 'i1', 1, 'high', 7, '{}');
             INSERT INTO outbox (sink, message_id, handoff_id, incident_id, status, attempts)
               VALUES ('siem', 'h1', 'h1', 'i1', 0, 3);";
         connection.execute_batch(rows).unwrap();
-        migrate(&mut connection, 1).unwrap();
+        migrate(&mut connection, &STORE, 1).unwrap();
         let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(one("SELECT attempts FROM outbox WHERE message_id = 'h1' AND status = 0"), 3);
         assert_eq!(one("SELECT count(*) FROM handoffs WHERE taken = 0"), 1, "the register has not seen it");
-        assert_eq!(one("PRAGMA user_version"), MIGRATIONS.len() as i64);
+        assert_eq!(one("PRAGMA user_version"), STORE.migrations.len() as i64);
     }
 
     #[test]
     fn an_older_file_keeps_its_evidence_as_the_logs_told_it() {
         let mut connection = Connection::open_in_memory().unwrap();
-        MIGRATIONS[..2].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        STORE.migrations[..2].iter().for_each(|step| connection.execute_batch(step).unwrap());
         connection.execute_batch("INSERT INTO evidence VALUES ('e1', 'u1', 'p1', 7, '{}');").unwrap();
-        migrate(&mut connection, 2).unwrap();
+        migrate(&mut connection, &STORE, 2).unwrap();
         let kept =
             connection.query_row("SELECT source FROM evidence WHERE event_id = 'e1' AND occurred_at = 7", [], |row| {
                 row.get::<_, String>(0)

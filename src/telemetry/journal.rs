@@ -120,6 +120,42 @@ impl Journal {
         }
     }
 
+    /// A source takes messages in.
+    pub fn syslog_listening(&self, source: &str, address: &str) {
+        self.metrics.syslog_messages.with_label_values(&[source]);
+        self.metrics.syslog_dropped.with_label_values(&[source]);
+        info!(source, address, "listening");
+    }
+
+    /// Messages of a source are on disk.
+    pub fn syslog_kept(&self, source: &str, messages: u64) {
+        self.metrics.syslog_messages.with_label_values(&[source]).inc_by(messages);
+    }
+
+    /// A datagram came while there was no room for it.
+    pub fn syslog_dropped(&self, source: &str, now: Timestamp) {
+        self.metrics.syslog_dropped.with_label_values(&[source]).inc();
+        if let Some(held_back) = self.admit("syslog_dropped", now) {
+            warn!(source, held_back, "datagrams dropped: the disk cannot keep up; senders over TCP would wait");
+        }
+    }
+
+    /// A connection of a source broke or was turned away.
+    pub fn syslog_trouble(&self, source: &str, what: &dyn Display, now: Timestamp) {
+        self.metrics.syslog_troubles.with_label_values(&[source]).inc();
+        if let Some(held_back) = self.admit("syslog_trouble", now) {
+            warn!(source, held_back, "syslog: {what}");
+        }
+    }
+
+    /// Messages that were taken in cannot be kept or read; it is tried again, and senders wait.
+    pub fn spool_failed(&self, error: &dyn Display, now: Timestamp) {
+        self.metrics.spool_errors.inc();
+        if let Some(held_back) = self.admit("spool_failed", now) {
+            error!(held_back, "syslog messages wait: {error}");
+        }
+    }
+
     /// A record could not be used.
     pub fn rejected(&self, reject: &Reject, now: Timestamp) {
         self.metrics.rejects.with_label_values(&[reject.reason.name()]).inc();

@@ -37,6 +37,13 @@ pub struct Metrics {
     outbox_oldest: GaugeVec,
     pub(super) delivered: IntCounterVec,
     pub(super) delivery_errors: IntCounterVec,
+    pub(super) syslog_messages: IntCounterVec,
+    pub(super) syslog_dropped: IntCounterVec,
+    pub(super) syslog_troubles: IntCounterVec,
+    syslog_connections: IntGaugeVec,
+    spool_messages: IntGauge,
+    spool_bytes: IntGauge,
+    pub(super) spool_errors: IntCounter,
     pub(super) commits: IntCounter,
     pub(super) commit_seconds: Histogram,
     pub(super) log_lines_held_back: IntCounterVec,
@@ -129,6 +136,21 @@ impl Metrics {
             ))?,
             delivered: make.counters("delivered_total", "Alerts that a sink took.", "sink")?,
             delivery_errors: make.counters("delivery_errors_total", "Attempts that a sink did not take.", "sink")?,
+            syslog_messages: make.counters("syslog_messages_total", "Syslog messages on disk.", "source")?,
+            syslog_dropped: make.counters(
+                "syslog_dropped_total",
+                "Datagrams dropped because the disk could not keep up.",
+                "source",
+            )?,
+            syslog_troubles: make.counters(
+                "syslog_troubles_total",
+                "Connections that broke or were turned away.",
+                "source",
+            )?,
+            syslog_connections: make.counts("syslog_connections", "Open connections of senders.", &["source"])?,
+            spool_messages: make.count("spool_messages", "Syslog messages on disk that are not yet decided.")?,
+            spool_bytes: make.count("spool_bytes", "Their size.")?,
+            spool_errors: make.counter("spool_errors_total", "Times that syslog messages could not be kept.")?,
             commits: make.counter("state_commits_total", "Transactions of results, state and positions.")?,
             commit_seconds: make.add(Histogram::with_opts(
                 HistogramOpts::new("commit_seconds", "Duration of a commit.").buckets(commit_buckets),
@@ -200,6 +222,17 @@ impl Metrics {
             self.watermark.set(seconds(watermark.0));
             self.watermark_delay.set(seconds(now - watermark).max(0.0));
         }
+    }
+
+    /// A sender connected (1) or left (-1).
+    pub fn syslog_connections(&self, source: &str, change: i64) {
+        self.syslog_connections.with_label_values(&[source]).add(change);
+    }
+
+    /// Sets what was taken in over syslog and is not yet decided.
+    pub fn spool(&self, messages: u64, bytes: u64) {
+        self.spool_messages.set(signed(messages));
+        self.spool_bytes.set(signed(bytes));
     }
 
     /// Sets how many messages of a partition are not yet read.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::decode::{At, DecodeSink, Decoder};
+use crate::decode::{At, DecodeSink, Decoder, Format, reject};
 use crate::engine::dictionary::Dictionary;
 use crate::engine::{Arrival, Engine, Intake};
 use crate::model::access::AccessEvent;
@@ -121,9 +121,16 @@ impl Part<'_> {
             RecordTime::Created(_) | RecordTime::Unknown => Timestamp::MIN,
         };
         taking.arrival = Arrival { available_at, ingested_at: self.now };
-        match self.batch.value(record) {
-            Some(value) => decoder.access_message(value, At { place, line: 0 }, taking),
-            None => taking.rejects.push(without_value(place.clone())),
+        match (self.batch.value(record), record.fault) {
+            (Some(value), Some(fault)) => {
+                decoder.source_reject(
+                    reject(place.clone(), fault, not_whole(fault), value),
+                    Format::AtnaSyslog,
+                    taking,
+                );
+            }
+            (Some(value), None) => decoder.access_message(value, At { place, line: 0 }, taking),
+            (None, _) => taking.rejects.push(without_value(place.clone())),
         }
         if let Some(record) = taking.is_future.take() {
             taking.rejects.push(from_the_future(place.clone(), record));
@@ -137,6 +144,14 @@ fn without_value(place: Place) -> Reject {
         reason: RejectCode::MissingField,
         sentence: "a message without a value: only a topic of context records withdraws something so".into(),
         record: String::new(),
+    }
+}
+
+/// What is wrong with a message that its source could not take whole.
+const fn not_whole(fault: RejectCode) -> &'static str {
+    match fault {
+        RejectCode::TooLong => "the message is longer than 1 MiB: only its beginning was kept",
+        _ => "the connection ended within the message",
     }
 }
 

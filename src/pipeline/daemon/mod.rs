@@ -21,6 +21,7 @@ mod lanes;
 mod outcome;
 mod quarantine;
 mod settings;
+mod spool;
 mod startup;
 mod status;
 mod worker;
@@ -32,12 +33,12 @@ use std::thread;
 use anyhow::{Context as _, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use settings::{
-    connection, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
+    connection, endpoint, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
 };
 pub use status::{Phase, Status};
 
@@ -49,7 +50,8 @@ use crate::model::time::Timestamp;
 use crate::pipeline::clock;
 use crate::sink::kafka_records::RecordPublisher;
 use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
-use crate::store::{Store, StoreHandle};
+use crate::source::syslog::Listeners;
+use crate::store::{Spool, Store, StoreHandle};
 use crate::telemetry::{Health, Journal, Metrics, serve};
 use cadence::Cadence;
 use clerk::{Bell, Clerk};
@@ -58,6 +60,7 @@ use intake::{ContextDecoder, Decoders};
 use lanes::Lanes;
 use outcome::{Records, Reporter};
 use quarantine::{Copies, Quarantine};
+use spool::Feed;
 use startup::Watchers;
 use worker::{Command, Worker};
 
@@ -96,6 +99,9 @@ pub struct Daemon {
     http: Option<SocketAddr>,
     drivers: Vec<JoinHandle<()>>,
     clerk: Option<Clerk>,
+    /// Takes syslog messages in, where any source is configured.
+    listeners: Option<Listeners>,
+    spool: Option<thread::JoinHandle<()>>,
     /// The engine thread has ended.
     ended: CancellationToken,
     /// Sinks and the HTTP server are to end.
@@ -141,6 +147,11 @@ impl Daemon {
             stop.clone(),
         ));
 
+        let intake = listeners(config, secrets, &store, runtime.handle(), &journal)?;
+        let (listeners, feed, spool) = match intake {
+            Some((listeners, feed, spool)) => (Some(listeners), Some(feed), Some(spool)),
+            None => (None, None, None),
+        };
         let clerk = match mode.keeps_register {
             true => Some(Clerk::start(config, secrets, Arc::clone(&journal), wakers.clone())?),
             false => None,
@@ -154,6 +165,7 @@ impl Daemon {
             status: Arc::clone(&status),
             wakers,
             bell: clerk.as_ref().map(Clerk::bell),
+            feed,
         };
         let (told_end, told) = (ended.clone(), Arc::clone(&journal));
         let engine = thread::Builder::new()
@@ -170,7 +182,21 @@ impl Daemon {
                 outcome
             })
             .context("cannot start the engine's thread")?;
-        Ok(Self { runtime, engine, commands, status, store: handle, journal, http, drivers, clerk, ended, stop })
+        Ok(Self {
+            runtime,
+            engine,
+            commands,
+            status,
+            store: handle,
+            journal,
+            http,
+            drivers,
+            clerk,
+            listeners,
+            spool,
+            ended,
+            stop,
+        })
     }
 
     /// How far it is.
@@ -189,6 +215,12 @@ impl Daemon {
     #[must_use]
     pub const fn http(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// Where syslog messages are taken in, in the order of the configuration.
+    #[must_use]
+    pub fn syslog(&self) -> &[SocketAddr] {
+        self.listeners.as_ref().map_or(&[], Listeners::addresses)
     }
 
     /// Whether the engine's thread has ended; then [`Self::stop`] says why.
@@ -223,9 +255,13 @@ impl Daemon {
     /// # Errors
     /// What went wrong while it ran or while it stopped.
     pub fn stop(self) -> Result<()> {
+        if let Some(listeners) = self.listeners {
+            self.runtime.block_on(listeners.stop());
+        }
         // A daemon that has ended is told nothing.
         let _ = self.commands.send(Command::Stop);
         let outcome = self.engine.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread has panicked")));
+        self.spool.into_iter().for_each(spool::join);
         // What the last commit handed over becomes cases before the end.
         self.clerk.into_iter().for_each(Clerk::stop);
         self.stop.cancel();
@@ -239,6 +275,28 @@ impl Daemon {
         self.runtime.shutdown_background();
         outcome
     }
+}
+
+/// Listens to syslog senders, where any source is configured.
+fn listeners(
+    config: &Config,
+    secrets: &Secrets,
+    store: &Store,
+    runtime: &Handle,
+    journal: &Arc<Journal>,
+) -> Result<Option<(Listeners, Feed, thread::JoinHandle<()>)>> {
+    let options = settings::store(config, secrets);
+    let positions = store.positions()?;
+    let resume = positions.iter().find(|position| position.topic == spool::TOPIC);
+    let resume = resume.map_or(0, |position| position.next_offset);
+    // What was taken in before a source was taken out of the configuration is still decided.
+    if config.sources.is_empty() && !Spool::is_there(&options) {
+        return Ok(None);
+    }
+    let (received, feed, thread) = spool::start(&options, resume, reading(), Arc::clone(journal))?;
+    let endpoints = settings::endpoints(config, secrets)?;
+    let listeners = Listeners::start(&endpoints, runtime, &received, journal, clock::now)?;
+    Ok(Some((listeners, feed, thread)))
 }
 
 fn listen(
@@ -303,11 +361,13 @@ struct Parts {
     wakers: Vec<Arc<tokio::sync::Notify>>,
     /// The way to the case register.
     bell: Option<Bell>,
+    /// What syslog senders say.
+    feed: Option<Feed>,
 }
 
 impl Parts {
     fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
-        let Self { setup, partitions, journal, health, status, wakers, bell } = self;
+        let Self { setup, partitions, journal, health, status, wakers, bell, feed } = self;
         let Setup { config, connection, mode, copies, reporter } = setup;
         let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
         journal.started(run_kind, &reporter.run.policy_hash);
@@ -351,6 +411,8 @@ impl Parts {
             status,
             wakers,
             bell,
+            feed,
+            spool_waits: false,
             refuses_future: mode.refuses_future,
             records: Records::default(),
             own_rows: remembered.policy_row.into_iter().collect(),

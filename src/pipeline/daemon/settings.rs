@@ -1,15 +1,17 @@
 //! From the configuration to what the parts of the daemon take.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::breach::handoff::Facility;
-use crate::config::{Config, Format, Identifiers, Secrets, SinkSettings, Target};
+use crate::config::{Config, Format, Identifiers, Secrets, SinkSettings, SourceSettings, SyslogTransport, Target};
 use crate::model::incident::Severity;
 use crate::sink::routing::Route;
 use crate::sink::settings::{self, IdentifierMode, Kind};
 use crate::source::kafka::Connection;
+use crate::source::syslog::{Endpoint, TlsIdentity, Transport};
 use crate::store::{StoreKey, StoreOptions};
 
 /// The outbox's name for the handoff topic.
@@ -31,6 +33,36 @@ pub fn connection(config: &Config, secrets: &Secrets) -> Connection {
     let properties = secrets.kafka_properties.iter();
     connection.properties.extend(properties.map(|(key, value)| (key.clone(), value.expose().to_owned())));
     connection
+}
+
+/// Where syslog messages are taken in, with the certificates read.
+///
+/// # Errors
+/// The first file that cannot be read.
+pub(super) fn endpoints(config: &Config, secrets: &Secrets) -> Result<Vec<Endpoint>> {
+    config.sources.iter().map(|source| endpoint(source, secrets)).collect()
+}
+
+/// Where one source takes messages in.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn endpoint(source: &SourceSettings, secrets: &Secrets) -> Result<Endpoint> {
+    let read = |path: &Path| {
+        let said = || format!("source \"{}\": cannot read {}", source.name, path.display());
+        std::fs::read_to_string(path).with_context(said)
+    };
+    let transport = match &source.transport {
+        SyslogTransport::Udp => Transport::Udp,
+        SyslogTransport::Tcp => Transport::Tcp,
+        SyslogTransport::Tls(tls) => Transport::Tls(TlsIdentity {
+            certificate: read(&tls.certificate)?,
+            private_key: secrets.tls_keys.get(&source.name).map_or("", |key| key.expose()).to_owned(),
+            client_ca: read(&tls.client_ca)?,
+            clients: tls.clients.clone(),
+        }),
+    };
+    Ok(Endpoint { name: source.name.clone(), address: source.address.clone(), transport })
 }
 
 /// librdkafka's properties for publishing.

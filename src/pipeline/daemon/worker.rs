@@ -15,6 +15,7 @@ use super::intake::{ContextDecoder, Decoders};
 use super::lanes::{Due, Lanes};
 use super::outcome::{Records, Reporter};
 use super::quarantine::Quarantine;
+use super::spool::{self, Feed};
 use super::status::{Phase, Status};
 use crate::engine::Engine;
 use crate::engine::output::Output;
@@ -55,6 +56,10 @@ pub(super) struct Worker {
     pub(super) wakers: Vec<Arc<Notify>>,
     /// The way to the case register, where one is kept.
     pub(super) bell: Option<Bell>,
+    /// What syslog senders say, where any are listened to.
+    pub(super) feed: Option<Feed>,
+    /// The spool runs ahead of Kafka's partitions; its messages wait on disk.
+    pub(super) spool_waits: bool,
     /// Whether accesses more than a day after the present are rejects.
     pub(super) refuses_future: bool,
     pub(super) records: Records,
@@ -98,7 +103,11 @@ impl Worker {
 
     /// Pauses partitions that run ahead, resumes those that the others have caught up with.
     fn steer(&mut self, source: &KafkaSource) {
-        let (pause, resume) = self.lanes.steer(self.engine.clock());
+        let (mut pause, mut resume) = self.lanes.steer(self.engine.clock());
+        let is_spool = |partition: &TopicPartition| &*partition.topic == spool::TOPIC;
+        self.spool_waits = (self.spool_waits || pause.iter().any(is_spool)) && !resume.iter().any(is_spool);
+        pause.retain(|partition| !is_spool(partition));
+        resume.retain(|partition| !is_spool(partition));
         if !pause.is_empty() {
             source.control().pause(pause);
         }
@@ -113,7 +122,8 @@ impl Worker {
         source: &KafkaSource,
         commands: &Receiver<Command>,
     ) -> Result<()> {
-        let no_context = never();
+        let (no_context, no_message) = (never(), never());
+        let spooled = self.feed.as_ref().map_or_else(never, |feed| feed.events().clone());
         let context = context.map_or(&no_context, ContextReader::events);
         let mut advised_at = clock::elapsed();
         loop {
@@ -131,6 +141,7 @@ impl Worker {
                     }
                     self.access_event(event)?;
                 }
+                recv(if self.spool_waits { &no_message } else { &spooled }) -> event => self.spool_event(event)?,
                 default(TURN) => {}
             }
             self.advance()?;
@@ -166,21 +177,45 @@ impl Worker {
         self.note_positions(batch.positions());
     }
 
+    fn spool_event(&mut self, event: Result<KafkaEvent, RecvError>) -> Result<()> {
+        match event {
+            Ok(KafkaEvent::Assigned(partitions)) => self.assign(partitions),
+            Ok(KafkaEvent::Gap { from, to, .. }) => {
+                let what = format!(
+                    "the store is older than the messages that it was told of: those from {from} to {to} were decided by a \
+                     newer one; replay that time from the senders' own logs"
+                );
+                self.journal.spool_failed(&what, clock::now());
+            }
+            event => self.access_event(event)?,
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, partitions: Vec<TopicPartition>) {
+        for partition in partitions {
+            let reached = self.reached.get(&partition).copied().unwrap_or(Timestamp::MIN);
+            self.lanes.assign(partition, reached);
+        }
+        self.health.set_partitions(self.partitions());
+    }
+
+    /// How many partitions of Kafka are read here.
+    fn partitions(&self) -> usize {
+        self.lanes.len().saturating_sub(usize::from(self.feed.is_some()))
+    }
+
     fn access_event(&mut self, event: Result<KafkaEvent, RecvError>) -> Result<()> {
         match event.map_err(|_| anyhow!("the reader of the access topics has stopped"))? {
             KafkaEvent::Batch(batch) => self.take(&batch),
             KafkaEvent::Assigned(partitions) => {
-                for partition in partitions {
-                    let reached = self.reached.get(&partition).copied().unwrap_or(Timestamp::MIN);
-                    self.lanes.assign(partition, reached);
-                }
-                self.health.set_partitions(self.lanes.len());
-                self.journal.partitions_assigned(self.lanes.len());
+                self.assign(partitions);
+                self.journal.partitions_assigned(self.partitions());
             }
             KafkaEvent::Revoked { partitions, release } => {
                 self.commit()?;
                 partitions.iter().for_each(|partition| self.lanes.revoke(partition));
-                self.health.set_partitions(self.lanes.len());
+                self.health.set_partitions(self.partitions());
                 self.journal.partitions_revoked(partitions.iter().map(|gone| (&*gone.topic, gone.partition)));
                 drop(release);
             }
@@ -318,6 +353,10 @@ impl Worker {
         let positions: Vec<Position> =
             positions.into_iter().map(|(partition, (offset, _))| Position { partition, offset }).collect();
         self.status.has_committed(&positions);
+        let spooled = positions.iter().find(|position| position.partition == spool::partition());
+        if let (Some(feed), Some(position)) = (&self.feed, spooled) {
+            feed.release(position.offset);
+        }
         let ended = clock::elapsed();
         let events = self.cadence.committed(ended);
         self.journal.committed(events, (ended - started) as f64 / 1e6);

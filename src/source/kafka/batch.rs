@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::event::{Position, TopicPartition};
-use crate::model::reject::Place;
+use crate::model::reject::{Place, RejectCode};
 
 /// When a record came to be, as Kafka says, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Record {
     pub offset: i64,
     pub time: RecordTime,
     pub partition: i32,
+    /// Why its value is not whole; Kafka's are.
+    pub fault: Option<RejectCode>,
     topic: u32,
     key: Slice,
     value: Slice,
@@ -113,7 +115,7 @@ impl fmt::Debug for RecordBatch {
 }
 
 /// Gathers records until there are enough.
-pub(super) struct BatchBuilder {
+pub struct BatchBuilder {
     topics: Arc<[Arc<str>]>,
     most_records: usize,
     most_bytes: usize,
@@ -124,14 +126,16 @@ pub(super) struct BatchBuilder {
 impl BatchBuilder {
     /// `most_bytes` ends a batch, but one larger record still goes in: librdkafka allows none over
     /// 1 GB, so with [`BatchBuilder::LIMIT`] every place fits in 32 bits.
-    pub(super) fn new(topics: Arc<[Arc<str>]>, most_records: usize, most_bytes: usize) -> Self {
+    #[must_use]
+    pub fn new(topics: Arc<[Arc<str>]>, most_records: usize, most_bytes: usize) -> Self {
         let most_bytes = most_bytes.min(Self::LIMIT);
         Self { topics, most_records, most_bytes, bytes: Vec::new(), records: Vec::new() }
     }
 
     const LIMIT: usize = 1 << 30;
 
-    pub(super) fn push(
+    /// Takes a record; `topic` counts from 0 in the list of topics.
+    pub fn push(
         &mut self,
         topic: u32,
         partition: i32,
@@ -142,7 +146,14 @@ impl BatchBuilder {
     ) {
         let key = self.keep(key);
         let value = self.keep(value);
-        self.records.push(Record { offset, time, partition, topic, key, value });
+        self.records.push(Record { offset, time, partition, fault: None, topic, key, value });
+    }
+
+    /// Says that the last record's value is not whole.
+    pub fn mark(&mut self, fault: Option<RejectCode>) {
+        if let Some(record) = self.records.last_mut() {
+            record.fault = fault;
+        }
     }
 
     fn keep(&mut self, part: Option<&[u8]>) -> Slice {
@@ -154,16 +165,20 @@ impl BatchBuilder {
         Slice { start, len: part.len() as u32 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing was taken since the last batch.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    /// Whether the batch has as much as it should.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         self.records.len() >= self.most_records || self.bytes.len() >= self.most_bytes
     }
 
     /// The batch, unless it is empty. The next one starts with room for as much as this one held.
-    pub(super) fn finish(&mut self) -> Option<RecordBatch> {
+    pub fn finish(&mut self) -> Option<RecordBatch> {
         if self.records.is_empty() {
             return None;
         }

@@ -1,0 +1,126 @@
+//! `[[sources]]`: where audit messages are taken in beside Kafka.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::secret::SecretRef;
+use super::section::{Section, parsed};
+use super::sinks::{is_name, one_of, required};
+
+/// One place that takes messages in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// Names the source in metrics, logs and the quarantine.
+    pub name: String,
+    /// `host:port` to listen on.
+    pub address: String,
+    pub transport: SyslogTransport,
+}
+
+/// How syslog messages come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyslogTransport {
+    /// One datagram a message.
+    Udp,
+    /// Octet-counted, or a line or document each.
+    Tcp,
+    /// As over TCP, with certificates on both sides.
+    Tls(TlsSettings),
+}
+
+/// Certificates of a TLS source. All files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The source's own certificate, followed by those between it and its authority.
+    pub certificate: PathBuf,
+    pub private_key: SecretRef,
+    /// The authorities that vouch for senders.
+    pub client_ca: PathBuf,
+    /// DNS names of which a sender's certificate must carry one; empty = any that the authorities vouch for.
+    pub clients: Vec<String>,
+}
+
+impl SourceSettings {
+    /// Whether what is sent here can be read on the network.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        !matches!(self.transport, SyslogTransport::Tls(_))
+    }
+
+    /// Whether only this machine reaches it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        ["127.", "localhost:", "[::1]"].iter().any(|start| self.address.starts_with(start))
+    }
+}
+
+impl fmt::Display for SourceSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            SyslogTransport::Udp => "udp",
+            SyslogTransport::Tcp => "tcp",
+            SyslogTransport::Tls(_) => "tls",
+        };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+/// Reads every `[[sources]]` table. A source with a problem is left out; the problem is reported.
+pub(super) fn read(root: &mut Section<'_>) -> Vec<SourceSettings> {
+    let mut names = BTreeSet::new();
+    let sections = root.children("sources");
+    sections.into_iter().filter_map(|section| source(section, &mut names)).collect()
+}
+
+fn source(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<SourceSettings> {
+    let expected = "a short name of letters, digits, \"-\" and \"_\"";
+    let name = required(&mut section, "name", expected, |value| parsed::<String>(value).filter(|name| is_name(name)));
+    if let Some(name) = &name
+        && !names.insert(name.clone())
+    {
+        section.complain("name", format!("\"{name}\" a second time"), "a name of its own for each source");
+    }
+    let kind = one_of(&mut section, "kind", &["syslog"], &[], None);
+    let expected = "\"udp://host:port\", \"tcp://host:port\" or \"tls://host:port\"";
+    let address = required(&mut section, "address", expected, |value| {
+        let text = parsed::<String>(value)?;
+        let (scheme, address) = text.split_once("://")?;
+        let (host, port) = address.rsplit_once(':')?;
+        let is_address = !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok();
+        (is_address && matches!(scheme, "udp" | "tcp" | "tls")).then(|| (scheme.to_owned(), address.to_owned()))
+    });
+    // Without a scheme it is not known whether certificates belong here.
+    let is_tls = address.as_ref().map(|(scheme, _)| scheme == "tls");
+    let tls = (is_tls != Some(false)).then(|| tls(&mut section, is_tls.is_some()));
+    section.finish();
+    let (scheme, address) = address?;
+    let transport = match scheme.as_str() {
+        "udp" => SyslogTransport::Udp,
+        "tcp" => SyslogTransport::Tcp,
+        _ => SyslogTransport::Tls(tls??),
+    };
+    kind.and(Some(SourceSettings { name: name?, address, transport }))
+}
+
+fn tls(section: &mut Section<'_>, is_needed: bool) -> Option<TlsSettings> {
+    let mut file = |key: &str, expected: &str| {
+        if is_needed && section.node(key).is_none() {
+            section.complain(key, "nothing", expected);
+        }
+        section.text(key, expected).map(PathBuf::from)
+    };
+    let certificate = file("certificate", "the path of this source's certificate (PEM)");
+    let client_ca = file("client_ca", "the path of the certificates of the authorities that vouch for senders (PEM)");
+    if is_needed && section.node("private_key").is_none() {
+        section.complain(
+            "private_key",
+            "nothing",
+            format!("{} with the key of the certificate (PEM)", SecretRef::FORMS),
+        );
+    }
+    let private_key = section.secret("private_key");
+    let is_host = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    let clients = section.texts("clients", "DNS names, such as \"ehr.example\"", is_host).unwrap_or_default();
+    Some(TlsSettings { certificate: certificate?, private_key: private_key?, client_ca: client_ca?, clients })
+}

@@ -1,0 +1,249 @@
+//! What syslog senders say: on disk first, then to the engine, and off the disk once its effects are stored.
+//!
+//! ```text
+//!  listeners --Received--> this thread: Spool::append --> Spool::visit --KafkaEvent--> engine thread
+//!                               ^--------------------- release ------------------------'
+//! ```
+//!
+//! To the engine the spool is a partition like any other: [`TOPIC`], with the messages' numbers as offsets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
+
+use crate::pipeline::clock;
+use crate::source::kafka::{BatchBuilder, KafkaEvent, Reading, RecordBatch, RecordTime, TopicPartition};
+use crate::source::syslog::Received;
+use crate::store::{Spool, Spooled, StoreError, StoreOptions};
+use crate::telemetry::Journal;
+
+/// The spool's name among topics. No topic of Kafka can have it.
+pub(super) const TOPIC: &str = "(syslog)";
+
+/// What is written to disk at once.
+const MOST_MESSAGES: usize = 4_096;
+/// Above this the senders wait: what the disk may hold for an engine that does not come after, in bytes.
+const FULL: u64 = 4 << 30;
+/// The longest wait for something to happen, and the wait after an error of the disk.
+const TURN: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The spool's only partition.
+pub(super) fn partition() -> TopicPartition {
+    TopicPartition::new(TOPIC, 0)
+}
+
+/// The engine's end: messages as they come, and word of those that are stored.
+pub(super) struct Feed {
+    events: Receiver<KafkaEvent>,
+    releases: Sender<i64>,
+}
+
+impl Feed {
+    pub(super) const fn events(&self) -> &Receiver<KafkaEvent> {
+        &self.events
+    }
+
+    /// The effects of every message before this one are on disk.
+    pub(super) fn release(&self, until: i64) {
+        // A spool that has ended will be told at the next start.
+        let _ = self.releases.send(until);
+    }
+}
+
+/// Opens the spool of a store that expects message `resume` next, and starts its thread. Gives the way in for messages
+/// and the engine's end. The thread ends when nobody holds either.
+///
+/// # Errors
+/// When the spool cannot be opened.
+pub(super) fn start(
+    store: &StoreOptions,
+    resume: i64,
+    reading: Reading,
+    journal: Arc<Journal>,
+) -> Result<(Sender<Received>, Feed, JoinHandle<()>)> {
+    let (spool, released) = Spool::open(store, resume)?;
+    let (received, incoming) = unbounded();
+    let (releases, released_until) = unbounded();
+    let (sender, events) = bounded(reading.waiting_events);
+    let builder = BatchBuilder::new([Arc::from(TOPIC)].into(), reading.batch_records, reading.batch_bytes);
+    let mut first = vec![KafkaEvent::Assigned(vec![partition()])];
+    if released > resume {
+        first.push(KafkaEvent::Gap { partition: partition(), from: resume, to: released });
+    }
+    let keeper = Keeper {
+        cursor: resume.max(released),
+        spool,
+        incoming,
+        releases: released_until,
+        events: sender,
+        builder,
+        ready: first.into(),
+        unsaved: Vec::new(),
+        has_told_end: false,
+        journal,
+    };
+    let thread = thread::Builder::new()
+        .name("chartsentry-spool".to_owned())
+        .spawn(move || keeper.run())
+        .context("cannot start the thread that keeps syslog messages")?;
+    Ok((received, Feed { events, releases }, thread))
+}
+
+/// What the thread owns.
+struct Keeper {
+    spool: Spool,
+    incoming: Receiver<Received>,
+    releases: Receiver<i64>,
+    events: Sender<KafkaEvent>,
+    builder: BatchBuilder,
+    /// The number of the next message for the engine.
+    cursor: i64,
+    /// What the engine is told as soon as it has room.
+    ready: VecDeque<KafkaEvent>,
+    /// Messages that the disk has not taken.
+    unsaved: Vec<Received>,
+    has_told_end: bool,
+    journal: Arc<Journal>,
+}
+
+impl Keeper {
+    fn run(mut self) {
+        let (mut is_open, mut is_used) = (true, true);
+        while is_open || is_used {
+            let (no_message, no_release) = (never(), never());
+            let takes = is_open && self.unsaved.is_empty() && self.spool.backlog().bytes < FULL;
+            select! {
+                recv(if takes { &self.incoming } else { &no_message }) -> message => match message {
+                    Ok(message) => self.take(message),
+                    Err(_) => is_open = false,
+                },
+                recv(if is_used { &self.releases } else { &no_release }) -> until => match until {
+                    Ok(until) => self.release(until),
+                    Err(_) => is_used = false,
+                },
+                default(TURN) => {}
+            }
+            self.save();
+            self.feed();
+        }
+        if !self.unsaved.is_empty() {
+            let lost = format!("{} messages are lost: the disk did not take them before the end", self.unsaved.len());
+            self.journal.spool_failed(&lost, clock::now());
+        }
+    }
+
+    /// Takes a message and those that wait behind it.
+    fn take(&mut self, message: Received) {
+        self.unsaved.push(message);
+        self.unsaved.extend(self.incoming.try_iter().take(MOST_MESSAGES - 1));
+    }
+
+    fn save(&mut self) {
+        if self.unsaved.is_empty() {
+            return;
+        }
+        let messages = self.unsaved.iter().map(|message| Spooled {
+            source: &message.source,
+            received_at: message.received_at,
+            fault: message.fault,
+            body: &message.body,
+        });
+        if let Err(error) = self.spool.append(messages) {
+            return self.fail(&error);
+        }
+        let mut counts: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for message in self.unsaved.drain(..) {
+            *counts.entry(message.source).or_default() += 1;
+        }
+        counts.iter().for_each(|(source, count)| self.journal.syslog_kept(source, *count));
+        self.measure();
+    }
+
+    /// Says what is wrong and gives the disk time.
+    fn fail(&self, error: &StoreError) {
+        self.journal.spool_failed(error, clock::now());
+        thread::sleep(PAUSE);
+    }
+
+    fn release(&mut self, until: i64) {
+        let until = self.releases.try_iter().fold(until, i64::max);
+        if let Err(error) = self.spool.release(until) {
+            self.journal.spool_failed(&error, clock::now());
+        }
+        self.measure();
+    }
+
+    fn measure(&self) {
+        let backlog = self.spool.backlog();
+        self.journal.metrics().spool(backlog.messages, backlog.bytes);
+    }
+
+    /// Hands the engine what it has room for.
+    fn feed(&mut self) {
+        loop {
+            if self.ready.is_empty() && !self.prepare() {
+                return;
+            }
+            let Some(event) = self.ready.pop_front() else { return };
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => return self.ready.push_front(event),
+                // The engine has ended; what is on disk waits for the next start.
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+
+    /// Readies the next batch, or the word that there is none; whether anything was readied.
+    fn prepare(&mut self) -> bool {
+        if self.cursor >= self.spool.next() {
+            let is_news = !std::mem::replace(&mut self.has_told_end, true);
+            if is_news {
+                let next_offset = Some(self.cursor);
+                self.ready.push_back(KafkaEvent::EndOfPartition { partition: partition(), next_offset });
+            }
+            return is_news;
+        }
+        match self.batch() {
+            Ok(batch) => {
+                self.has_told_end = false;
+                self.ready.extend(batch.map(KafkaEvent::Batch));
+                true
+            }
+            Err(error) => {
+                self.fail(&error);
+                false
+            }
+        }
+    }
+
+    fn batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
+        let (builder, mut cursor) = (&mut self.builder, self.cursor);
+        let read = self.spool.visit(self.cursor, &mut |sequence, message| {
+            let time = RecordTime::Appended(message.received_at.0.div_euclid(1_000));
+            builder.push(0, 0, sequence, time, Some(message.source.as_bytes()), Some(message.body));
+            builder.mark(message.fault);
+            cursor = sequence + 1;
+            !builder.is_full()
+        });
+        let batch = builder.finish();
+        read?;
+        // Numbers below the next one that no message has are not waited for.
+        self.cursor = if batch.is_some() { cursor } else { self.spool.next() };
+        Ok(batch)
+    }
+}
+
+/// Waits for the spool's thread, which ends when nobody talks to it any more.
+pub(super) fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!(
+            "the thread that keeps syslog messages has panicked; those on disk will be decided after a start"
+        );
+    }
+}

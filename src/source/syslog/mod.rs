@@ -1,0 +1,219 @@
+//! Takes syslog messages in over UDP (RFC 5426), TCP (RFC 6587) and TLS with client certificates (RFC 5425).
+//!
+//! Each message goes into one channel for whoever writes it to disk. Syslog has no acknowledgement, so a sender over
+//! TCP learns that the disk cannot keep up only by not being read; datagrams that come meanwhile are dropped and counted.
+//! What waits for the disk is bounded in bytes.
+
+mod datagram;
+mod framing;
+mod stream;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use tls::{TlsError, TlsIdentity};
+
+use crate::model::reject::RejectCode;
+use crate::model::time::Timestamp;
+use crate::telemetry::Journal;
+use framing::Frame;
+use tls::Gate;
+
+/// What may wait for the disk, in bytes.
+const BUDGET: usize = 64 << 20;
+/// How long the connections are given at the end to hand over what they have received.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Where messages are taken in.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Names it in metrics, logs and errors.
+    pub name: String,
+    /// `host:port` to listen on.
+    pub address: String,
+    pub transport: Transport,
+}
+
+/// How messages come.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls(TlsIdentity),
+}
+
+impl Endpoint {
+    /// Its address in the form of the configuration.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls(_) => "tls",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+}
+
+/// Why nothing can be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SyslogError {
+    #[error("source \"{name}\": cannot listen on {address}: {cause}; free that port or change the address")]
+    Listen { name: String, address: String, cause: std::io::Error },
+    #[error("source \"{name}\": {cause}")]
+    Tls { name: String, cause: TlsError },
+}
+
+/// A message that was taken in. Whoever has put it on disk drops it, which makes room for others.
+#[derive(Debug)]
+pub struct Received {
+    /// The endpoint's name.
+    pub source: Arc<str>,
+    pub received_at: Timestamp,
+    pub body: Bytes,
+    /// Why it is not whole.
+    pub fault: Option<RejectCode>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What the tasks of one endpoint share.
+#[derive(Clone)]
+struct Inlet {
+    source: Arc<str>,
+    now: fn() -> Timestamp,
+    budget: Arc<Semaphore>,
+    received: Sender<Received>,
+    journal: Arc<Journal>,
+}
+
+/// Nobody takes messages any more.
+struct Gone;
+
+impl Inlet {
+    /// Hands a message over once there is room for it.
+    async fn take(&self, frame: Frame) -> Result<(), Gone> {
+        let room = Arc::clone(&self.budget).acquire_many_owned(weight(&frame)).await.map_err(|_| Gone)?;
+        self.hand_over(frame, room)
+    }
+
+    /// Hands a message over, or drops it where there is no room.
+    fn take_or_drop(&self, frame: Frame) -> Result<(), Gone> {
+        match Arc::clone(&self.budget).try_acquire_many_owned(weight(&frame)) {
+            Ok(room) => self.hand_over(frame, room),
+            Err(_) => {
+                self.journal.syslog_dropped(&self.source, (self.now)());
+                Ok(())
+            }
+        }
+    }
+
+    fn hand_over(&self, frame: Frame, room: OwnedSemaphorePermit) -> Result<(), Gone> {
+        let Frame { body, fault } = frame;
+        let received_at = (self.now)();
+        let message = Received { source: Arc::clone(&self.source), received_at, body, fault, _room: room };
+        self.received.send(message).map_err(|_| Gone)
+    }
+
+    fn trouble(&self, what: &dyn std::fmt::Display) {
+        self.journal.syslog_trouble(&self.source, what, (self.now)());
+    }
+}
+
+/// What a message takes of the budget; an empty one takes something, too.
+fn weight(frame: &Frame) -> u32 {
+    u32::try_from(frame.body.len() + 64).unwrap_or(u32::MAX)
+}
+
+/// Everything that listens.
+pub struct Listeners {
+    addresses: Vec<SocketAddr>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Listeners {
+    /// Listens on every endpoint. `now` is the clock by which messages are received; they go to `received`.
+    ///
+    /// # Errors
+    /// The first endpoint that cannot be listened on, or whose certificates cannot be used.
+    pub fn start(
+        endpoints: &[Endpoint],
+        runtime: &Handle,
+        received: &Sender<Received>,
+        journal: &Arc<Journal>,
+        now: fn() -> Timestamp,
+    ) -> Result<Self, SyslogError> {
+        let mut listeners = Self { addresses: Vec::new(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let budget = Arc::new(Semaphore::new(BUDGET));
+        for endpoint in endpoints {
+            let inlet = Inlet {
+                source: endpoint.name.as_str().into(),
+                now,
+                budget: Arc::clone(&budget),
+                received: received.clone(),
+                journal: Arc::clone(journal),
+            };
+            let address = runtime.block_on(listeners.listen(endpoint, inlet))?;
+            journal.syslog_listening(&endpoint.name, &endpoint.url());
+            listeners.addresses.push(address);
+        }
+        Ok(listeners)
+    }
+
+    async fn listen(&self, endpoint: &Endpoint, inlet: Inlet) -> Result<SocketAddr, SyslogError> {
+        let refused = |cause| {
+            let (name, address) = (endpoint.name.clone(), endpoint.address.clone());
+            SyslogError::Listen { name, address, cause }
+        };
+        let gate = match &endpoint.transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind(&endpoint.address).await.map_err(refused)?;
+                let address = socket.local_addr().map_err(refused)?;
+                self.tasks.spawn(datagram::serve(socket, inlet, self.stop.clone()));
+                return Ok(address);
+            }
+            Transport::Tcp => None,
+            Transport::Tls(identity) => {
+                let gate = Gate::new(identity);
+                Some(gate.map_err(|cause| SyslogError::Tls { name: endpoint.name.clone(), cause })?)
+            }
+        };
+        let listener = TcpListener::bind(&endpoint.address).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let connections = self.tasks.clone();
+        self.tasks.spawn(stream::serve(listener, gate, inlet, connections, self.stop.clone()));
+        Ok(address)
+    }
+
+    /// Where it listens, in the order of the endpoints.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes no more connections, hands over what has come, and ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        // A connection that waits for the disk for longer loses what it holds, as when it is cut.
+        let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+    }
+}
+
+/// Whether the certificates and keys of an endpoint fit together.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_tls(identity: &TlsIdentity) -> Result<(), TlsError> {
+    Gate::new(identity).map(drop)
+}
