@@ -57,6 +57,13 @@ fn the_commented_examples_are_valid_too() {
     let sink = &config.sinks[0];
     assert_eq!(sink.target, Target::SyslogTcp("siem.example:6514".to_owned()));
     assert_eq!((sink.min_severity, sink.patient_identifiers), (Severity::Medium, Identifiers::Pseudonym));
+    let source = SHIPPED.split("# [[sources]]\n").nth(1).expect("an example of a source");
+    let source = source.split("# Sinks:").next().unwrap();
+    let lines = source.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
+    let text = format!("[[sources]]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let config = Config::parse("example.toml", &text).unwrap();
+    assert_eq!(config.sources[0].to_string(), "tls://0.0.0.0:6514");
+    assert!(config.warnings().iter().all(|warning| !warning.contains("atna")), "{:?}", config.warnings());
     for key in ["name = \"Example Hospital\"", "handoff_topic", "quarantine_topic", "key = \"file:"] {
         assert!(SHIPPED.contains(&format!("# {key}")), "{key} is not shown as an example");
     }
@@ -100,6 +107,52 @@ listen = "localhost"
             "site.toml:18: enginee: found an unknown key, expected a known key; the nearest is \"engine\"",
         ],
     );
+}
+
+#[test]
+fn sources_are_checked_together() {
+    let text = r#"
+[[sources]]
+name = "atna"
+kind = "syslog"
+address = "tls://0.0.0.0:6514"
+private_key = "hunter2"
+clients = ["a b"]
+[[sources]]
+name = "atna"
+kind = "kafka"
+address = "tcp://0.0.0.0:601"
+certificate = "x.pem"
+[[sources]]
+name = "x"
+kind = "syslog"
+address = "http://0.0.0.0:80"
+"#;
+    assert_says(
+        text,
+        &[
+            "site.toml:2: sources[0].certificate: found nothing, expected the path of this source's certificate (PEM)",
+            "site.toml:2: sources[0].client_ca: found nothing, expected the path of the certificates of the authorities",
+            "site.toml:6: sources[0].private_key: found something that is not a reference to a secret (not shown)",
+            "site.toml:7: sources[0].clients: found \"a b\", expected DNS names",
+            "site.toml:9: sources[1].name: found \"atna\" a second time",
+            "site.toml:10: sources[1].kind: found \"kafka\", expected one of syslog",
+            "site.toml:12: sources[1].certificate: found an unknown key",
+            "site.toml:16: sources[2].address: found \"http://0.0.0.0:80\", expected \"udp://host:port\"",
+        ],
+    );
+    assert!(!complaints(text).contains("hunter2"));
+}
+
+#[test]
+fn messages_that_cross_the_network_in_the_open_are_warned_of() {
+    let source = |address: &str| format!("[[sources]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"{address}\"\n");
+    let warns = |address: &str| {
+        let config = Config::parse("site.toml", &source(address)).unwrap();
+        config.warnings().iter().any(|warning| warning.contains("use tls://"))
+    };
+    assert!(warns("udp://0.0.0.0:514") && warns("tcp://10.1.2.3:601"));
+    assert!(!warns("udp://127.0.0.1:514") && !warns("tcp://localhost:601"));
 }
 
 #[test]

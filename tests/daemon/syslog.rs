@@ -220,12 +220,11 @@ fn a_real_rsyslog_hands_every_message_on_over_mutual_tls() {
     let _rsyslog = Rsyslog::start(folder.path(), listen, &ways);
     let mut stream = (0..100)
         .find_map(|_| {
-            TcpStream::connect(listen)
-                .or_else(|error| {
-                    std::thread::sleep(Duration::from_millis(100));
-                    Err(error)
-                })
-                .ok()
+            let connected = TcpStream::connect(listen);
+            if connected.is_err() {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            connected.ok()
         })
         .expect("rsyslogd listens");
     stream.write_all(counted(0..1_000).as_bytes()).unwrap();
