@@ -46,9 +46,6 @@ pub fn run(args: &MapArgs, zone: &Zone) -> Result<ExitCode> {
     let name = args.file.display();
     let (bytes, _) = head(&args.file, HEAD).with_context(|| format!("cannot read {name}"))?;
     let encoding = encoding_of(&bytes);
-    if encoding == Encoding::Utf16 {
-        bail!("{name} is UTF-16, which replay and inspect do not read: save it as UTF-8");
-    }
     let (text, _) = text::decoded(&bytes, encoding);
     let form = FileForm { encoding, ..FileForm::default() };
     let mut rows = Rows::new(&text, &form);
@@ -106,14 +103,11 @@ pub fn load_all(paths: &[PathBuf]) -> Result<&'static [Map]> {
     Ok(maps.leak())
 }
 
-/// UTF-16 by its mark, UTF-8 where it is, else what old exports use.
+/// UTF-8 where it is, else what old exports use.
 fn encoding_of(bytes: &[u8]) -> Encoding {
     let is_cut = |error: std::str::Utf8Error| error.error_len().is_none();
-    match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Encoding::Utf16,
-        _ if std::str::from_utf8(bytes).is_ok() || std::str::from_utf8(bytes).is_err_and(is_cut) => Encoding::Utf8,
-        _ => Encoding::Windows1252,
-    }
+    let is_utf8 = std::str::from_utf8(bytes).is_ok() || std::str::from_utf8(bytes).is_err_and(is_cut);
+    if is_utf8 { Encoding::Utf8 } else { Encoding::Windows1252 }
 }
 
 /// What a map makes of a file.

@@ -32,9 +32,6 @@ pub fn detect_with(head: &[u8], whole: bool, expect: Expect, maps: &'static [Map
         let format = if is_table { Format::ContextParquet } else { Format::CanonicalParquet };
         return Ok(Layout { format, body: Body::Columnar, header_bytes: 0, header_lines: 0 });
     }
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(FormatError::Foreign { found: "is UTF-16", expected: expect });
-    }
     let mark = if head.starts_with(MARK) { MARK.len() } else { 0 };
     let start = skip_space(head, mark);
     match head.get(start) {

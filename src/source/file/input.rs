@@ -1,4 +1,5 @@
-//! One opened file: found out how it is compressed, and read as plain bytes.
+//! One opened file: found out how it is compressed, and read as plain bytes. UTF-16, by its byte order mark, becomes UTF-8
+//! with a mark.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -6,8 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use encoding_rs_io::DecodeReaderBytesBuilder;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const WIDE: [&[u8]; 2] = [&[0xff, 0xfe], &[0xfe, 0xff]];
 /// Bytes read from the disk at a time while unpacking.
 const BUFFER: usize = 256 << 10;
 
@@ -63,7 +67,7 @@ pub fn head(path: &Path, size: usize) -> io::Result<(Vec<u8>, bool)> {
     Ok((bytes, count < size))
 }
 
-/// A file's bytes, unpacked.
+/// A file's bytes, unpacked, UTF-8 where they are Unicode.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     pub is_packed: bool,
@@ -76,9 +80,11 @@ impl Input {
         // Fewer than four bytes come only from a shorter file: the buffer is filled by one read.
         let magic = buffered.fill_buf()?;
         let reader: Box<dyn Read + Send> = if magic.starts_with(GZIP) {
-            Box::new(flate2::bufread::MultiGzDecoder::new(buffered))
+            Box::new(narrow(flate2::bufread::MultiGzDecoder::new(buffered)))
         } else if magic.starts_with(ZSTD) {
-            Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?)
+            Box::new(narrow(zstd::stream::read::Decoder::with_buffer(buffered)?))
+        } else if WIDE.iter().any(|mark| magic.starts_with(mark)) {
+            return Ok(Self { reader: Box::new(narrow(buffered)), is_packed: false });
         } else {
             return Ok(Self { reader: Box::new(buffered), is_packed: false });
         };
@@ -89,4 +95,9 @@ impl Input {
     pub(super) fn read(&mut self, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
         (&mut self.reader).take(count as u64).read_to_end(buffer)
     }
+}
+
+/// UTF-16 with a mark as UTF-8 with a mark; anything else as it is.
+fn narrow(bytes: impl Read + Send + 'static) -> impl Read + Send {
+    DecodeReaderBytesBuilder::new().utf8_passthru(true).build(bytes)
 }
