@@ -5,40 +5,19 @@ use super::{At, Collected, Counters, Decoder, Expect, Place, read, zone};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-const ATNA: &str = r#"<?xml version="1.0"?><AuditMessage><EventIdentification EventActionCode="R"
- EventDateTime="2026-06-01T07:00:00Z" EventOutcomeIndicator="0"><EventID csd-code="110110" originalText="Patient Record"/>
-</EventIdentification><ActiveParticipant UserID="u1" UserName="q&lt;u5@x&gt;" UserIsRequestor="true"/>
-<ParticipantObjectIdentification ParticipantObjectID="p1^^^&amp;1&amp;ISO" ParticipantObjectTypeCode="1"
- ParticipantObjectTypeCodeRole="1"/></AuditMessage>
-"#;
+const ATNA: &str = include_str!("../fuzz/seeds/xml/atna.xml");
 
-const FHIR: &str = r##"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"AuditEvent","id":"e1","recorded":
-"2026-06-01T07:00:00Z","contained":[{"resourceType":"Practitioner","id":"x","identifier":[{"value":"u1"}]}],"agent":[{"who":
-{"reference":"#x"},"requestor":true}],"entity":[{"what":{"reference":"Patient/p1"},"role":{"code":"1"}}]}},{"resource":
-{"resourceType":"Encounter","id":"v1","status":"finished","subject":{"reference":"Patient/p1"},"period":{"start":
-"2026-06-01","end":"2026-06-02"},"participant":[{"individual":{"reference":"Practitioner/u1"}}]}}]}
-"##;
+const FHIR: &str = include_str!("../fuzz/seeds/fhir/bundle.json");
 
-const FHIR_XML: &str = r##"<Bundle xmlns="http://hl7.org/fhir"><entry><resource><AuditEvent><id value="e1"/><recorded
- value="2026-06-01T07:00:00Z"/><agent><who><identifier><value value="u1"/></identifier></who><requestor value="true"/></agent>
-</AuditEvent></resource></entry><entry><resource><Patient><id value="p1"/><name><family value="Roe"/></name></Patient>
-</resource></entry></Bundle>
-"##;
+const FHIR_XML: &str = include_str!("../fuzz/seeds/xml/bundle.xml");
 
-const HL7: &str = "\u{b}MSH|^~\\&|A|H|||20260601080000-0700||ADT^A01^ADT_A01|1|P|2.5\rEVN|A01|20260601080000\r\
-PID|1||p1^^^H^MR~9^^^S^SS||Roe^Ann^^^^^L~May^Ann^^^^^M||19800102|F|||1 Oak St^^Salem^^01970||(555)5551234\r\
-PV1|1|I|4N^1^A|||||u1^Quill^Ada|||||||||||v1|||||||||||||||||||||||||20260601080000\rNK1|1|Roe^Bo|SPO\r\u{1c}\r\
-MSH|^~\\&|A|H|||20260602080000||SIU^S12|2|P|2.5\nSCH|a1||||||||30|m|^^^20260603080000\nPID|||p1\nAIP|1||u2^Berg\nAIL|1||4N\n";
+const HL7: &str = include_str!("../fuzz/seeds/hl7/admission.hl7");
 
-const EPIC: &str = "<85>1 2026-06-01T07:00:00Z h Epic 1 - [origin x=\"y\\\"\"] CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1^Q \
-PATIENT=p1 IP=1.2.3.4/5 E3MID=e1\n92 <85>1 2026-06-01T07:00:00Z h Epic 1 - - LEEF:1.0|Epic|Security-SIEM|9|LOGIN|UID=u1\tSUCCESS=0\n\
-<85>1 - h Epic 1 - - <EventLog><E1Mid>LOGIN</E1Mid><EMPid>u1^Q</EMPid><Date>6/1/2026</Date><Time>1:02:03 PM</Time></EventLog>\n";
+const EPIC: &str = include_str!("../fuzz/seeds/siem/epic.log");
 
-const EXPORT: &str = "Creation Time\tEvent Name\tSamAccountName\tPatient Reg Id\tPatient Last Name\tPatient Address\n\
-2026-06-01T17:00:00Z\tChart View\tu1\tp1\t\"Roe \"\"x\"\"\"\tx\n2026-06-01T18:00:00Z\tPrint\tu1\tp2\tRoe\tx\n";
+const EXPORT: &str = include_str!("../fuzz/seeds/mapped/purview.tsv");
 
-const SYNTHEA: &str = "Id,START,STOP,PATIENT,ORGANIZATION,PROVIDER,PAYER,ENCOUNTERCLASS\n\
-v1,2026-06-01T15:00:00Z,2026-06-01T18:00:00Z,p1,o1,u1,x,inpatient\nv2,2026-06-01T15:00:00Z,,p2,o1,u1,\"x\ny\",inpatient\n";
+const SYNTHEA: &str = include_str!("../fuzz/seeds/synthea/encounters.csv");
 
 const ALL: [&str; 7] = [ATNA, FHIR, FHIR_XML, HL7, EPIC, EXPORT, SYNTHEA];
 

@@ -1,0 +1,7 @@
+//! HL7 v2 messages.
+#![no_main]
+
+use chartsentry_fuzz::message;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| message(bytes, true));

@@ -1,0 +1,7 @@
+//! ATNA messages, FHIR in XML and Epic's XML, bare and in syslog.
+#![no_main]
+
+use chartsentry_fuzz::message;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| message(bytes, false));
