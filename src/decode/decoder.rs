@@ -44,14 +44,18 @@ pub(super) struct JsonFormats {
 pub(super) const LINES: JsonFormats = JsonFormats { canonical: Format::CanonicalNdjson, fhir: Format::FhirNdjson };
 const DOCUMENT: JsonFormats = JsonFormats { canonical: Format::CanonicalJson, fhir: Format::FhirJson };
 
-/// Decodes chunks of files, rows of tables and messages. Each worker has its own. Of accesses and tables nothing but the
-/// counts is kept from one chunk to the next; HL7 v2 feeds must be read by one decoder, in order.
+/// Decodes chunks of files, rows of tables and messages. Each worker has its own. Of accesses and tables nothing but
+/// the counts is kept from one chunk to the next; feeds of HL7 v2 and FHIR must be read by one decoder, in order.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     pub(super) clock: LocalClock,
     pub(super) counters: Counters,
     /// What HL7 v2 messages said so far: later ones refer to it.
     pub(super) desk: hl7::Desk,
+    /// What FHIR resources said so far: newer ones complete and end it.
+    pub(super) fhir_desk: fhir::resources::Desk,
+    /// `fullUrl` of the entry of a Bundle that is read.
+    full_url: Option<String>,
     /// The column map that is in use, put to the file's header.
     pub(super) bound: Option<(Export, Bound)>,
 }
@@ -60,7 +64,14 @@ impl Decoder {
     /// A decoder for a facility in `zone`.
     #[must_use]
     pub fn new(zone: Zone) -> Self {
-        Self { clock: LocalClock::new(zone), counters: Counters::default(), desk: hl7::Desk::default(), bound: None }
+        Self {
+            clock: LocalClock::new(zone),
+            counters: Counters::default(),
+            desk: hl7::Desk::default(),
+            fhir_desk: fhir::resources::Desk::default(),
+            full_url: None,
+            bound: None,
+        }
     }
 
     /// What was counted so far.
@@ -119,10 +130,11 @@ impl Decoder {
             counted = offset;
             line
         };
-        let end = visit_document(chunk.bytes, &mut |element, offset| {
-            let at = At { place: &place, line: line_of(offset) };
-            reached = offset + element.map_or(0, <[u8]>::len);
-            match element {
+        let end = visit_document(chunk.bytes, &mut |entry| {
+            let at = At { place: &place, line: line_of(entry.start) };
+            reached = entry.start + entry.record.map_or(0, <[u8]>::len);
+            self.full_url = entry.full_url.and_then(|url| serde_json::from_slice(url).ok());
+            match entry.record {
                 Some(text) if text.len() > MAX_RECORD => {
                     self.count_and_refuse(at, too_long(), text, chunk.layout.format, sink);
                 }
@@ -133,6 +145,7 @@ impl Decoder {
                 None => self.count_and_refuse(at, no_resource(), b"", chunk.layout.format, sink),
             }
         });
+        self.full_url = None;
         if let Err(offset) = end {
             // Of a Bundle that is cut off, whole entries have been read.
             let offset = offset.max(reached).min(chunk.bytes.len());
@@ -281,7 +294,8 @@ impl Decoder {
         at: At<'_>,
         sink: &mut S,
     ) {
-        match serde_json::from_str(text).map(fhir::spelt) {
+        let full_url = self.full_url.take();
+        match serde_json::from_str(text).map(|resource| fhir::with_url(fhir::spelt(resource), full_url)) {
             Ok(resource) => self.fhir_value(&resource, expect, format, text, at, sink),
             Err(_) => self.count_and_refuse(at, not_json(text), text.as_bytes(), format, sink),
         }
@@ -296,13 +310,15 @@ impl Decoder {
         at: At<'_>,
         sink: &mut S,
     ) {
-        let end = visit_document(text.as_bytes(), &mut |element, _| {
+        let end = visit_document(text.as_bytes(), &mut |entry| {
+            self.full_url = entry.full_url.and_then(|url| serde_json::from_slice(url).ok());
             // The text is UTF-8, and so is every value in it.
-            match element.and_then(|text| std::str::from_utf8(text).ok()) {
+            match entry.record.and_then(|text| std::str::from_utf8(text).ok()) {
                 Some(record) => self.resource(record, expect, formats.fhir, at, sink),
                 None => self.count_and_refuse(at, no_resource(), b"", formats.fhir, sink),
             }
         });
+        self.full_url = None;
         if end.is_err() {
             self.count_and_refuse(at, not_json(text), text.as_bytes(), formats.fhir, sink);
         }

@@ -163,9 +163,9 @@ fn json_layout(head: &[u8], start: usize, mark: usize, whole: bool, expect: Expe
     let mut first = None;
     if is_document {
         // The first record is enough; what follows may be cut off here.
-        let _ = visit_document(&head[start..], &mut |element, _| {
+        let _ = visit_document(&head[start..], &mut |entry| {
             if first.is_none() {
-                first = element;
+                first = entry.record;
             }
         });
     } else {

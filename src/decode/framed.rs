@@ -146,7 +146,10 @@ impl Decoder {
         self.counters.add_records(if is_context { Format::FhirContext } else { format }, 1);
         let fault = match expect {
             _ if is_context => match fhir::resources::updates(resource, &mut self.clock) {
-                Ok(updates) => return updates.into_iter().for_each(|one| self.found_context(one, at.line, sink)),
+                Ok(mut updates) => {
+                    self.fhir_desk.complete(resource, &mut updates);
+                    return updates.into_iter().for_each(|one| self.found_context(one, at.line, sink));
+                }
                 Err(fault) => fault,
             },
             Expect::Feed => {

@@ -215,9 +215,19 @@ pub fn elements(text: &str) -> Option<Vec<&str>> {
     Some(found)
 }
 
-/// Takes a record of a document and the position at which it begins; `None` is an entry of a
-/// Bundle that holds none.
-type Visit<'v, 'a> = &'v mut dyn FnMut(Option<&'a [u8]>, usize);
+/// A record of a document.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// As written; `None` is an entry of a Bundle that holds none.
+    pub record: Option<&'a [u8]>,
+    /// The position at which it begins.
+    pub start: usize,
+    /// `fullUrl` of the entry of a Bundle, as written.
+    pub full_url: Option<&'a [u8]>,
+}
+
+/// Takes a record of a document.
+type Visit<'v, 'a> = &'v mut dyn FnMut(Entry<'a>);
 
 /// Hands every record of a JSON document to `visit`: the values that stand side by side or in one
 /// array, and of a FHIR Bundle the resource of each entry.
@@ -269,15 +279,15 @@ fn visit_value<'a>(bytes: &'a [u8], start: usize, end: usize, visit: Visit<'_, '
         if value_end(&bytes[..end], start).is_none() {
             return Err(start);
         }
-        visit(Some(&bytes[start..end]), start);
+        visit(Entry { record: Some(&bytes[start..end]), start, full_url: None });
         return Ok(());
     };
     let Some(entries) = entries else { return Ok(()) };
     visit_array(&bytes[..end], entries, &mut |from, to| {
-        match member(bytes, from, to, b"resource") {
-            Some((from, to)) => visit(Some(&bytes[from..to]), from),
-            None => visit(None, from),
-        }
+        let full_url = member(bytes, from, to, b"fullUrl").map(|(from, to)| &bytes[from..to]);
+        let found = member(bytes, from, to, b"resource");
+        let record = found.map(|(from, to)| &bytes[from..to]);
+        visit(Entry { record, start: found.map_or(from, |(from, _)| from), full_url });
         Ok(())
     })?;
     Ok(())
@@ -388,8 +398,8 @@ mod tests {
 
     fn records(text: &str) -> (Vec<String>, Result<(), usize>) {
         let mut found = Vec::new();
-        let end = visit_document(text.as_bytes(), &mut |element, _| {
-            found.push(element.map_or("-".to_owned(), |text| String::from_utf8_lossy(text).into_owned()));
+        let end = visit_document(text.as_bytes(), &mut |entry| {
+            found.push(entry.record.map_or("-".to_owned(), |text| String::from_utf8_lossy(text).into_owned()));
         });
         (found, end)
     }
@@ -400,6 +410,9 @@ mod tests {
         assert_eq!(records("[{\"a\":1},\n {\"a\":2} ]").0, ["{\"a\":1}", "{\"a\":2}"]);
         let bundle = r#"{"entry":[{"fullUrl":"u","resource":{"a":1}},{"request":{}}],"resourceType":"Bundle"}"#;
         assert_eq!(records(bundle), (vec!["{\"a\":1}".into(), "-".into()], Ok(())));
+        let mut urls = Vec::new();
+        let end = visit_document(bundle.as_bytes(), &mut |entry| urls.push(entry.full_url));
+        assert_eq!((urls, end), (vec![Some(&b"\"u\""[..]), None], Ok(())));
         assert_eq!(records(r#"{"resourceType":"Bundle"}"#), (vec![], Ok(())));
     }
 

@@ -73,6 +73,46 @@ fn a_fhir_server_tells_who_treats_whom_and_who_looked() {
     assert_eq!(explained(&found), (3, 2), "a chart has one patient under both numbers");
 }
 
+const PATIENT: &str = r#"{"resourceType":"Patient","identifier":[{"type":{"coding":[{"code":"MR"}]},"value":"m1"}],"name":[{"family":"Roe"}]}"#;
+const PRACTITIONER: &str = r#"{"resourceType":"Practitioner","id":"x1","identifier":[{"type":{"coding":[{"code":"EI"}]},"value":"u1"}],"name":[{"family":"Quill"}]}"#;
+
+fn role(person: &str) -> String {
+    format!(
+        r#"{{"resourceType":"PractitionerRole","id":"r1","practitioner":{{"reference":"{person}"}},"location":[{{"display":"4N"}}]}}"#
+    )
+}
+
+fn stay(patient: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Encounter","id":"v1","status":"in-progress","subject":{{"reference":"{patient}"}},"period":{{"start":"2026-06-01T08:00:00-07:00"}},"location":[{{"location":{{"display":"4N"}}}}]}}"#
+    )
+}
+
+#[test]
+fn a_practitioner_and_a_role_make_one_member_whichever_comes_first() {
+    let (role, stay) = (role("https://h/fhir/Practitioner/x1"), stay("m1"));
+    let log = canonical(&[("10:00", "u1", "m1"), ("10:10", "u2", "m1")]);
+    let (role, stay) = (role.as_str(), stay.as_str());
+    for order in [[PRACTITIONER, role, stay], [role, PRACTITIONER, stay]] {
+        let found = decided(&[("export.ndjson", &order.join("\n"))], "access.csv", &log);
+        assert_eq!(explained(&found), (2, 1), "the department is that of the role, and u2 has none");
+    }
+    let without = decided(&[("export.ndjson", &[PRACTITIONER, stay].join("\n"))], "access.csv", &log);
+    assert_eq!(explained(&without), (2, 0));
+}
+
+#[test]
+fn the_entries_of_a_bundle_name_each_other_by_their_urls() {
+    let (role, stay) = (role("urn:uuid:w1"), stay("urn:uuid:p1"));
+    let entries = [("p1", PATIENT), ("w1", PRACTITIONER), ("r1", role.as_str()), ("e1", stay.as_str())];
+    let json =
+        entries.map(|(url, resource)| format!(r#"{{"fullUrl":"urn:uuid:{url}","resource":{resource}}}"#)).join(",");
+    let bundle = format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{json}]}}"#);
+    let log = canonical(&[("10:00", "u1", "m1")]);
+    let found = decided(&[("export.json", &bundle)], "access.csv", &log);
+    assert_eq!(explained(&found), (1, 1));
+}
+
 #[test]
 fn a_population_of_synthea_is_context_as_it_is() {
     let files = [

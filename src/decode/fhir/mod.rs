@@ -34,11 +34,24 @@ use crate::model::reject::RejectCode;
 use crate::model::time::Timestamp;
 use view::{View, codes, text};
 
+/// The member of a resource that keeps the `fullUrl` of the Bundle's entry it came in: references within the Bundle may
+/// name the resource by it. FHIR itself has no such member.
+pub(in crate::decode) const FULL_URL: &str = "fullUrl";
+
 /// Whether the object `record` is a Bundle.
 #[must_use]
 pub fn is_bundle(record: &str) -> bool {
     let bytes = record.as_bytes();
     member(bytes, 0, bytes.len(), b"resourceType").is_some_and(|(from, to)| &bytes[from..to] == b"\"Bundle\"")
+}
+
+/// A resource with the `fullUrl` of the Bundle's entry that it came in.
+#[must_use]
+pub fn with_url(mut resource: Value, full_url: Option<String>) -> Value {
+    if let (Value::Object(members), Some(url)) = (&mut resource, full_url) {
+        members.insert(FULL_URL.to_owned(), Value::String(url));
+    }
+    resource
 }
 
 /// An AuditEvent with its numbers as text: some senders write ids and codes as numbers.

@@ -59,8 +59,7 @@ impl<'v> View<'v> {
 
     fn target(&self, reference: &'v str) -> Option<&'v str> {
         if !reference.starts_with('#') {
-            let end = reference.find("/_history/").unwrap_or(reference.len());
-            return Some(&reference[..end]);
+            return Some(plain(reference));
         }
         let resource = self.resolve(reference)?;
         let of_practitioner = || {
@@ -69,7 +68,7 @@ impl<'v> View<'v> {
             let contained = || text(self.resolve(next?)?, &["identifier", "value"]);
             text(practitioner, &["identifier", "value"])
                 .or_else(contained)
-                .or(next.filter(|next| !next.starts_with('#')))
+                .or(next.filter(|next| !next.starts_with('#')).map(plain))
         };
         of_practitioner().or_else(|| text(resource, &["identifier", "value"]))
     }
@@ -92,12 +91,60 @@ impl<'v> View<'v> {
             return text(self.resolve(target)?, &["resourceType"]);
         }
         let named = || {
-            let mut parts = target?.split("/_history/").next()?.rsplit('/');
+            let target = target?;
+            if let Some((kind, _)) = conditional(target) {
+                return Some(kind);
+            }
+            let mut parts = target.split("/_history").next()?.rsplit('/');
             parts.next()?;
             parts.next().filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.is_empty())
         };
         text(reference, &["type"]).or_else(named)
     }
+}
+
+/// Resources of which absolute and relative references mean the same.
+const KNOWN: [&str; 14] = [
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Person",
+    "RelatedPerson",
+    "Group",
+    "Device",
+    "Organization",
+    "Location",
+    "HealthcareService",
+    "CareTeam",
+    "Encounter",
+    "EpisodeOfCare",
+    "Appointment",
+];
+
+/// What a reference to another record points to: `Type/id` without server and version, of a conditional one the value
+/// that it looks for. A URN, or a URL of something else, stays as it is.
+pub(super) fn plain(reference: &str) -> &str {
+    if let Some((_, value)) = conditional(reference) {
+        return value;
+    }
+    let end = reference.find("/_history").unwrap_or(reference.len());
+    let whole = reference.get(..end).unwrap_or(reference).trim_end_matches('/');
+    let relative = || {
+        let (path, _) = whole.rsplit_once('/').filter(|(path, _)| path.contains("://"))?;
+        let (server, kind) = path.rsplit_once('/')?;
+        whole.get(server.len() + 1..).filter(|_| KNOWN.contains(&kind))
+    };
+    relative().unwrap_or(whole)
+}
+
+/// The type and the identifier's value of a conditional reference (`Practitioner?identifier=system|value`).
+fn conditional(reference: &str) -> Option<(&str, &str)> {
+    let (kind, query) = reference.split_once("?identifier=")?;
+    let kind = kind.rsplit_once('/').map_or(kind, |(_, kind)| kind);
+    let query = query.split_once('&').map_or(query, |(first, _)| first);
+    let parts = ["|", "%7C", "%7c"].into_iter().find_map(|mark| query.rsplit_once(mark));
+    let value = parts.map_or(query, |(_, value)| value);
+    (!value.is_empty()).then_some((kind, value))
 }
 
 /// The name of a resource.

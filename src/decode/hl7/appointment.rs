@@ -2,11 +2,15 @@
 //!
 //! | Relationship | Who | When |
 //! |---|---|---|
-//! | appointment | AIP-3, else PV1-7; unit AIL-3, else PV1-3 | AIP-6/9, AIL-6/9, else AIS-4/7, TQ1-7/8, SCH-11 |
+//! | appointment | AIP-3, AIG-3 of a person, else PV1-7 | AIP-6/9, AIG-8/11, else as below |
+//! | appointment | AIL-3, AIG-3 of a place, else PV1-3 | AIL-6/9, else AIS-4/7, TQ1-7/8, SCH-11 and SCH-9 |
 //! | order | ORC-12, OBR-16 | a day from ORC-9, else the message |
+//!
+//! A cancelled order is no new one. It does not take the first one back: who placed it looked at the chart for it, and
+//! it ends after a day in any case. A patient who did not come was expected (S26, status Noshow).
 
-use super::desk::Heading;
 use super::fields;
+use super::heading::Heading;
 use super::message::{Field, Message, Segment};
 use super::time;
 use super::visit::Facts;
@@ -16,6 +20,9 @@ use crate::model::context::{Holder, Recorded, Relationship, RelationshipKind};
 use crate::model::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 
 type Period = (Timestamp, Timestamp);
+
+/// Order controls (ORC-1, table 0119) of an order that is cancelled or discontinued.
+const OVER: [&str; 6] = ["CA", "OC", "CR", "DC", "OD", "DR"];
 
 /// The appointment's id: SCH-1 (placer), else SCH-2 (filler).
 pub(super) fn id(message: &Message<'_>) -> Result<String, Fault> {
@@ -30,15 +37,13 @@ pub(super) fn id(message: &Message<'_>) -> Result<String, Fault> {
 pub(super) fn booked(message: &Message<'_>, id: &str, patient: &str, clock: &mut LocalClock) -> Result<Facts, Fault> {
     let usual = usual_period(message, clock);
     let mut holders: Vec<(Holder, Option<Period>)> = Vec::new();
-    let is_removed = |segment: &Segment<'_>| segment.field(2).value().as_deref() == Some("D");
-    for segment in message.segments().filter(|segment| !is_removed(segment)) {
-        let own = |clock: &mut LocalClock| period(segment.field(6), segment.field(9), segment.field(10), clock);
-        if segment.is("AIP") {
-            let when = own(clock);
-            holders.extend(fields::people(segment.field(3)).into_iter().map(|user| (Holder::User(user), when)));
-        } else if segment.is("AIL") {
-            let when = own(clock);
-            holders.extend(fields::place(segment.field(3)).map(|place| (Holder::Department(place), when)));
+    for segment in message.segments().filter(|segment| !is_removed(*segment)) {
+        let start = if segment.is("AIG") { 8 } else { 6 };
+        let found = resources(segment);
+        if !found.is_empty() {
+            let [start, length, unit] = [start, start + 3, start + 4].map(|number| segment.field(number));
+            let when = period(start, length, unit, clock);
+            holders.extend(found.into_iter().map(|holder| (holder, when)));
         }
     }
     if !holders.iter().any(|(holder, _)| matches!(holder, Holder::User(_))) {
@@ -63,24 +68,81 @@ pub(super) fn booked(message: &Message<'_>, id: &str, patient: &str, clock: &mut
     Ok(facts)
 }
 
+/// The person or place that a segment reserves.
+fn resources(segment: Segment<'_>) -> Vec<Holder> {
+    if segment.is("AIP") {
+        return fields::people(segment.field(3)).into_iter().map(Holder::User).collect();
+    }
+    if segment.is("AIL") {
+        return fields::place(segment.field(3)).map(Holder::Department).into_iter().collect();
+    }
+    if !segment.is("AIG") {
+        return Vec::new();
+    }
+    let kind = fields::meaning(segment.field(4)).unwrap_or_default().to_ascii_uppercase();
+    let is_any = |words: &[&str]| words.iter().any(|word| kind.starts_with(word));
+    if is_any(&["PROV", "PHYS", "DOC", "PRACT", "CLINICIAN", "NURS", "STAFF", "PERS"]) {
+        segment.field(3).part(1).value().map(Holder::User).into_iter().collect()
+    } else if is_any(&["ROOM", "LOC", "DEP", "CLINIC", "UNIT", "WARD"]) {
+        fields::meaning(segment.field(3)).map(Holder::Department).into_iter().collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether a segment takes its resource out of the appointment: its action code, or its status.
+fn is_removed(segment: Segment<'_>) -> bool {
+    let status = segment.field(if segment.is("AIG") { 14 } else { 12 });
+    let is_resource = ["AIP", "AIL", "AIG"].iter().any(|name| segment.is(name));
+    is_resource && (segment.field(2).value().as_deref() == Some("D") || is_off(status))
+}
+
+/// Whether a status is that of an appointment that was called off (table 0278).
+fn is_off(status: Field<'_>) -> bool {
+    let status = status.value().unwrap_or_default().to_ascii_uppercase();
+    status.starts_with("CANCEL") || status.starts_with("DELETE")
+}
+
+/// Whether SCH-25 says that the appointment was called off, whatever the event.
+pub(super) fn is_called_off(message: &Message<'_>) -> bool {
+    is_off(message.field("SCH", 25))
+}
+
+/// What remains of an appointment that was broken off at `at`: what had begun, until then.
+pub(super) fn stopped(facts: &Facts, at: Timestamp) -> Facts {
+    let begun = facts.iter().filter(|(_, fact)| fact.starts_at < at);
+    let ended = begun.map(|(key, fact)| {
+        let ends_at = Some(fact.ends_at.map_or(at, |ends| ends.min(at)));
+        (key.clone(), Relationship { ends_at, ..fact.clone() })
+    });
+    ended.collect()
+}
+
 /// Start and end where a resource has none of its own.
 fn usual_period(message: &Message<'_>, clock: &mut LocalClock) -> Option<Period> {
     let service = message.segment("AIS");
     let service = service.and_then(|ais| period(ais.field(4), ais.field(7), ais.field(8), clock));
+    let sch = |number| message.field("SCH", number);
+    let planned = length(sch(9), sch(10));
     let mut between = |start: Field<'_>, end: Field<'_>| {
         let start = time::instant(&start.value()?, clock)?;
         let end = end.value().and_then(|end| time::instant(&end, clock));
-        Some((start, end.unwrap_or(start.plus(HOUR)).max(start)))
+        Some((start, end.unwrap_or(start.plus(planned)).max(start)))
     };
-    let timing = message.field("SCH", 11);
+    let timing = sch(11);
     service
         .or_else(|| between(message.field("TQ1", 7), message.field("TQ1", 8)))
         .or_else(|| between(timing.part(4), timing.part(5)))
 }
 
-/// A start and a duration; an appointment without one lasts an hour.
+/// A start and a duration.
 fn period(start: Field<'_>, duration: Field<'_>, unit: Field<'_>, clock: &mut LocalClock) -> Option<Period> {
     let start = time::instant(&start.value()?, clock)?;
+    Some((start, start.plus(length(duration, unit))))
+}
+
+/// A duration in microseconds; an appointment without one lasts an hour.
+fn length(duration: Field<'_>, unit: Field<'_>) -> i64 {
     let unit = match unit.value().unwrap_or_default().to_ascii_uppercase().as_str() {
         "S" | "SEC" | "SECOND" | "SECONDS" => SECOND,
         "H" | "HR" | "HRS" | "HOUR" | "HOURS" => HOUR,
@@ -88,16 +150,17 @@ fn period(start: Field<'_>, duration: Field<'_>, unit: Field<'_>, clock: &mut Lo
         _ => MINUTE,
     };
     let length = duration.value().and_then(|text| text.parse::<u32>().ok()).filter(|length| *length > 0);
-    let length = length.map_or(HOUR, |length| i64::from(length).saturating_mul(unit));
-    Some((start, start.plus(length)))
+    length.map_or(HOUR, |length| i64::from(length).saturating_mul(unit))
 }
 
 /// The relationships of the orders in a message.
 pub(super) fn ordered(message: &Message<'_>, patient: &str, heading: &Heading, clock: &mut LocalClock) -> Facts {
     let mut facts = Facts::new();
-    let (mut start, mut number) = (heading.heard_at, None);
+    let (mut start, mut number, mut is_over) = (heading.heard_at, None, false);
     for segment in message.segments() {
         let person = if segment.is("ORC") {
+            let control = segment.field(1).value().unwrap_or_default().to_ascii_uppercase();
+            is_over = OVER.contains(&control.as_str());
             let written = segment.field(9).value().and_then(|text| time::instant(&text, clock));
             start = written.unwrap_or(heading.heard_at);
             number = None;
@@ -109,7 +172,7 @@ pub(super) fn ordered(message: &Message<'_>, patient: &str, heading: &Heading, c
         };
         let own = [2, 3].into_iter().find_map(|place| segment.field(place).part(1).value());
         number = number.or(own);
-        for user in fields::people(person) {
+        for user in fields::people(person).into_iter().filter(|_| !is_over) {
             // Each transaction is a record of its own: a later one does not move the first.
             let order = number.as_deref().unwrap_or(patient);
             let key = format!("hl7/order/{order}/{user}/{}", start.0);

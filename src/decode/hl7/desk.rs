@@ -3,64 +3,19 @@
 //! A message says what changed, not what holds; so the desk keeps each visit, patient and
 //! appointment, and tells only what a message changed. A message that comes twice changes nothing.
 
+mod merge;
+
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-
+use super::heading::Heading;
 use super::message::{Message, Segment};
 use super::visit::{Change, Facts, News, Visit};
 use super::{appointment, fields, patient, staff, time};
 use crate::decode::Fault;
 use crate::decode::time::LocalClock;
-use crate::model::context::{ContextRecord, ContextUpdate, Patient, Recorded, RelatedPerson};
+use crate::model::context::{ContextRecord, ContextUpdate, Patient, RelatedPerson};
 use crate::model::reject::RejectCode;
 use crate::model::time::Timestamp;
-
-/// When a message was sent, when its event happened, who entered it.
-#[derive(Clone, Debug)]
-pub(super) struct Heading {
-    /// MSH-7, else EVN-2; where neither tells it, the event's own time.
-    pub heard_at: Timestamp,
-    /// Whether MSH-7 or EVN-2 tells when it was sent.
-    is_dated: bool,
-    /// EVN-6, else EVN-2, else MSH-7. Of a day only, MSH-7 held within it.
-    pub at: Timestamp,
-    /// The day of the event as it was written.
-    pub date: Option<Date>,
-    /// EVN-5, SCH-20 or ORC-10.
-    pub author: Option<String>,
-}
-
-impl Heading {
-    fn read(message: &Message<'_>, clock: &mut LocalClock) -> Result<Self, Fault> {
-        let text = |segment, number| message.field(segment, number).value();
-        let (sent, entered, occurred) = (text("MSH", 7), text("EVN", 2), text("EVN", 6));
-        let (admitted, booked) = (text("PV1", 44), message.field("SCH", 11).part(4).value());
-        let mut first = |texts: [&Option<String>; 3]| {
-            texts.into_iter().flatten().find_map(|text| Some((time::instant(text, clock)?, time::date(text))))
-        };
-        let stated = first([&sent, &entered, &None]);
-        let Some((heard_at, day)) = stated.or_else(|| first([&occurred, &admitted, &booked])) else {
-            return Err(match (&sent, &entered) {
-                (None, None) => Fault::missing("MSH-7 (when the message was sent)"),
-                _ => Fault::invalid("MSH-7", "a time such as 20260601070003"),
-            });
-        };
-        let event = [&occurred, &entered].into_iter().flatten().find_map(|text| {
-            let (start, end) = time::period(text, clock)?;
-            Some((heard_at.max(start).min(end), time::date(text)))
-        });
-        let (at, date) = event.unwrap_or((heard_at, day));
-        let mut people = [("EVN", 5), ("SCH", 20), ("ORC", 10)].into_iter();
-        let author = people.find_map(|(segment, number)| message.field(segment, number).part(1).value());
-        Ok(Self { heard_at, is_dated: stated.is_some(), at, date, author })
-    }
-
-    /// Recorded at `at`; known from the start where the message has no time of its own.
-    pub(super) fn recorded(&self, at: Timestamp) -> Recorded {
-        Recorded { at: self.is_dated.then_some(at), withdrawn_at: None }
-    }
-}
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +24,14 @@ enum Kind {
     /// A person, whether here or not (A28, A31).
     Person,
     Merge,
+    /// A visit or account goes on under another number, or belongs to another patient.
+    Move,
+    /// A person is deleted.
+    Removal,
     Booking,
     Cancellation,
+    /// An appointment is over before its end.
+    Discontinuation,
     Order,
     Staff,
 }
@@ -81,14 +42,17 @@ impl Kind {
         let has = |name| message.segment(name).is_some();
         match (code.as_str(), event.as_str()) {
             ("ADT", event) => Self::of_adt(event),
-            ("SIU", "S12" | "S13" | "S14" | "S18" | "S19" | "S26") => Some(Self::Booking),
-            ("SIU", "S15" | "S16" | "S17") => Some(Self::Cancellation),
+            ("SIU", "S15" | "S17") => Some(Self::Cancellation),
+            ("SIU", "S16") => Some(Self::Discontinuation),
+            ("SIU", "S12" | "S13" | "S14" | "S18" | "S19" | "S20" | "S21" | "S22" | "S26") => {
+                Some(if appointment::is_called_off(message) { Self::Cancellation } else { Self::Booking })
+            }
             ("ORM" | "OMG" | "OML" | "OMI" | "OMP" | "OMB" | "OMD" | "OMS" | "OMN" | "RDE", _)
                 if has("ORC") || has("OBR") =>
             {
                 Some(Self::Order)
             }
-            ("MFN" | "PMU", _) if has("STF") => Some(Self::Staff),
+            ("MFN" | "PMU", _) if has("STF") || staff::is_of_staff(message) => Some(Self::Staff),
             _ => None,
         }
     }
@@ -96,15 +60,18 @@ impl Kind {
     fn of_adt(event: &str) -> Option<Self> {
         Some(match event {
             "A01" | "A04" => Self::Visit(Change::Admit),
-            "A05" => Self::Visit(Change::Expect),
+            "A05" | "A14" => Self::Visit(Change::Expect),
             "A02" | "A06" | "A07" => Self::Visit(Change::Transfer),
             "A03" => Self::Visit(Change::Discharge),
-            "A08" | "A10" | "A21" | "A22" | "A54" | "A61" => Self::Visit(Change::Update),
-            "A11" | "A23" | "A38" => Self::Visit(Change::Cancel),
+            "A08" | "A10" | "A21" | "A22" | "A54" | "A55" | "A61" | "A62" => Self::Visit(Change::Update),
+            "A11" | "A23" | "A27" | "A38" => Self::Visit(Change::Cancel),
             "A12" => Self::Visit(Change::CancelTransfer),
             "A13" => Self::Visit(Change::CancelDischarge),
-            "A28" | "A31" => Self::Person,
-            "A18" | "A30" | "A34" | "A35" | "A36" | "A39" | "A40" => Self::Merge,
+            // Accounts of one patient that become one (A35, A41) say nothing of care.
+            "A28" | "A31" | "A35" | "A41" => Self::Person,
+            "A18" | "A30" | "A34" | "A36" | "A39" | "A40" | "A46" | "A47" => Self::Merge,
+            "A44" | "A45" | "A49" | "A50" => Self::Move,
+            "A29" => Self::Removal,
             _ => return None,
         })
     }
@@ -131,6 +98,8 @@ pub struct Desk {
     visits: BTreeMap<String, Visit>,
     charts: BTreeMap<String, Chart>,
     appointments: BTreeMap<String, Appointment>,
+    /// When the message before was sent.
+    last_heard: Option<Timestamp>,
 }
 
 impl Desk {
@@ -144,47 +113,58 @@ impl Desk {
             let sentence = "an HL7 message of a kind that says nothing about care relationships";
             return Err(Fault::new(RejectCode::NotApplicable, sentence));
         };
-        let heading = Heading::read(message, clock)?;
+        let heading = Heading::read(message, self.last_heard, clock)?;
+        if heading.is_dated {
+            self.last_heard = Some(heading.heard_at);
+        }
         let mut updates = Vec::new();
         match kind {
-            Kind::Merge => {
-                self.merge(message, &heading, &mut updates)?;
-                return Ok(updates);
-            }
-            Kind::Staff => {
-                for member in staff::members(message, &heading)? {
-                    let key = format!("hl7/staff/{}", member.user_id);
-                    tell(&mut updates, key, ContextRecord::Workforce(member));
-                }
-                return Ok(updates);
-            }
-            _ => {}
+            Kind::Merge => self.merge(message, &heading, &mut updates)?,
+            Kind::Staff => updates = staff::updates(message, &heading)?,
+            _ => self.take_of_patient(message, kind, &heading, clock, &mut updates)?,
         }
+        Ok(updates)
+    }
+
+    /// Takes a message about the patient whom its first PID names.
+    fn take_of_patient(
+        &mut self,
+        message: &Message<'_>,
+        kind: Kind,
+        heading: &Heading,
+        clock: &mut LocalClock,
+        updates: &mut Vec<ContextUpdate>,
+    ) -> Result<(), Fault> {
         let pid = message.segment("PID").ok_or_else(no_patient)?;
         let id = fields::patient_id(pid).ok_or_else(no_patient)?;
         match kind {
-            Kind::Booking | Kind::Cancellation => {
-                self.appointment(message, &id, kind, &heading, clock, &mut updates)?;
-                self.patient(message, pid, &id, &heading, false, &mut updates);
+            Kind::Booking | Kind::Cancellation | Kind::Discontinuation => {
+                self.appointment(message, &id, kind, heading, clock, updates)?;
+                self.patient(message, pid, &id, heading, false, updates);
             }
             Kind::Order => {
-                let facts = appointment::ordered(message, &id, &heading, clock);
-                changes(&Facts::new(), facts, heading.heard_at, &heading, &mut updates);
-                self.patient(message, pid, &id, &heading, false, &mut updates);
+                let facts = appointment::ordered(message, &id, heading, clock);
+                changes(&Facts::new(), facts, heading.heard_at, heading, updates);
+                self.patient(message, pid, &id, heading, false, updates);
                 if message.segment("PV1").is_some() && fields::visit_number(message).is_some() {
-                    self.visit(message, &id, Change::Update, &heading, clock, &mut updates);
+                    self.visit(message, &id, Change::Update, heading, clock, updates);
                 }
             }
             Kind::Visit(change) => {
-                self.patient(message, pid, &id, &heading, true, &mut updates);
-                self.visit(message, &id, change, &heading, clock, &mut updates);
+                self.patient(message, pid, &id, heading, true, updates);
+                self.visit(message, &id, change, heading, clock, updates);
             }
+            Kind::Move => {
+                self.patient(message, pid, &id, heading, true, updates);
+                self.relocate(message, &id, heading, updates);
+            }
+            Kind::Removal => self.remove(&id, heading, updates),
             Kind::Person | Kind::Merge | Kind::Staff => {
-                self.patient(message, pid, &id, &heading, true, &mut updates);
-                self.visit(message, &id, Change::Update, &heading, clock, &mut updates);
+                self.patient(message, pid, &id, heading, true, updates);
+                self.visit(message, &id, Change::Update, heading, clock, updates);
             }
         }
-        Ok(updates)
+        Ok(())
     }
 
     /// Patient and contacts. Only ADT keeps them current; other messages introduce a patient.
@@ -206,7 +186,12 @@ impl Desk {
         patient::flags(&mut patient, message);
         let contacts = patient::contacts(message, &patient);
         self.keep(patient, heading, updates);
+        if is_current {
+            fields::other_numbers(pid, id).iter().for_each(|other| self.end(other, id, heading, updates));
+        }
         let Some(chart) = self.charts.get_mut(id) else { return };
+        let retired = if is_current { patient::retired(&contacts, &chart.contacts) } else { Vec::new() };
+        let contacts = contacts.into_iter().chain(retired.into_iter().map(|id| (id, None)));
         for (id, contact) in contacts {
             let key = format!("hl7/contact/{id}");
             match contact {
@@ -240,48 +225,6 @@ impl Desk {
                 self.charts.insert(patient.patient_id, chart);
             }
         }
-    }
-
-    /// Every MRG segment ends an id in favour of the PID before it.
-    fn merge(
-        &mut self,
-        message: &Message<'_>,
-        heading: &Heading,
-        updates: &mut Vec<ContextUpdate>,
-    ) -> Result<(), Fault> {
-        let mut survivor = None;
-        let mut pairs = Vec::new();
-        for segment in message.segments() {
-            if segment.is("PID") {
-                survivor = Some((segment, fields::patient_id(segment).ok_or_else(no_patient)?));
-            } else if segment.is("MRG") {
-                let (pid, new) = survivor.clone().ok_or_else(no_patient)?;
-                let old = fields::best_id(segment.field(1)).or_else(|| fields::best_id(segment.field(4)));
-                let old = old.or_else(|| fields::any_id(segment.field(1)));
-                pairs.push((pid, new, old.ok_or_else(|| Fault::missing("MRG-1 (the id that ends)"))?));
-            }
-        }
-        if pairs.is_empty() {
-            return Err(Fault::missing("MRG-1 (the id that ends)"));
-        }
-        for (pid, new, old) in pairs {
-            let known = self.charts.get(&new);
-            if known.is_none_or(|chart| chart.heard_at <= heading.heard_at) {
-                let mut patient = known.map_or_else(|| blank(&new), |chart| chart.patient.clone());
-                patient::demographics(&mut patient, pid, heading.date);
-                patient.merged_into = None;
-                self.keep(patient, heading, updates);
-            }
-            // A late message does not turn round what a newer one merged.
-            let is_undone = self.charts.get(&new).is_some_and(|chart| chart.patient.merged_into.as_ref() == Some(&old));
-            if old != new && !is_undone {
-                let known = self.charts.get(&old);
-                let mut patient = known.map_or_else(|| blank(&old), |chart| chart.patient.clone());
-                patient.merged_into = Some(new);
-                self.keep(patient, heading, updates);
-            }
-        }
-        Ok(())
     }
 
     /// The visit that a message speaks of. An update without one may name a patient's physicians.
@@ -364,6 +307,9 @@ impl Desk {
         }
         let is_booking = kind == Kind::Booking;
         let (before, facts) = match known {
+            Some(known) if kind == Kind::Discontinuation => {
+                (known.facts.clone(), appointment::stopped(&known.facts, heading.at))
+            }
             Some(known) if !is_booking => (known.facts.clone(), Facts::new()),
             Some(known) => (known.facts.clone(), appointment::booked(message, &id, patient, clock)?),
             None if is_booking => (Facts::new(), appointment::booked(message, &id, patient, clock)?),

@@ -73,11 +73,29 @@ pub(super) fn visit_number(message: &Message<'_>) -> Option<String> {
 
 /// The visit number and who assigned it (CX.4), where that is said.
 pub(super) fn visit_key(message: &Message<'_>) -> Option<String> {
-    VISIT_NUMBERS.into_iter().find_map(|(segment, number)| {
-        let field = message.field(segment, number);
-        let id = field.part(1).value()?;
-        Some(field.part(4).value().map_or(id.clone(), |authority| format!("{id}@{authority}")))
-    })
+    VISIT_NUMBERS.into_iter().find_map(|(segment, number)| number_key(message.field(segment, number)))
+}
+
+/// A number and who assigned it, where that is said.
+pub(super) fn number_key(field: Field<'_>) -> Option<String> {
+    let id = field.part(1).value()?;
+    Some(field.part(4).value().map_or(id.clone(), |authority| format!("{id}@{authority}")))
+}
+
+/// Other numbers of the patient in PID-3, of the type and authority of the number `id`: earlier ones. Numbers of other
+/// authorities may be those of other patients.
+pub(super) fn other_numbers(pid: Segment<'_>, id: &str) -> Vec<String> {
+    let of = |number: &Field<'_>| (number.part(5).value(), number.part(4).value());
+    let numbers = || pid.field(3).repetitions();
+    let Some(own) = numbers().find(|number| number.part(1).value().as_deref() == Some(id)).map(|own| of(&own)) else {
+        return Vec::new();
+    };
+    let is_typed = PATIENT_TYPES.iter().any(|kind| own.0.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind)));
+    if !is_typed || own.1.is_none() {
+        return Vec::new();
+    }
+    let alike = numbers().filter(|number| of(number) == own).filter_map(|number| number.part(1).value());
+    alike.filter(|number| number != id).collect()
 }
 
 /// The ids of every person in a field (XCN.1); those without one are left out.

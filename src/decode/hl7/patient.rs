@@ -8,6 +8,8 @@
 //! | phone | PID-13, PID-14 | | guarantor | GT1-3, 6, 11 |
 //! | died | PID-29, PID-30 | | | |
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use super::message::{Field, Message, Segment, Text};
@@ -79,6 +81,18 @@ fn overwrite<T>(known: &mut Option<T>, field: Field<'_>, read: fn(&str) -> Optio
         Text::Deleted => *known = None,
         Text::Value(text) => *known = read(&text).or(known.take()),
     }
+}
+
+/// Contacts that a message does not name any more: a list of contacts is the whole list of its kind.
+pub(super) fn retired(
+    named: &[(String, Option<RelatedPerson>)],
+    known: &BTreeMap<String, RelatedPerson>,
+) -> Vec<String> {
+    let kind = |id: &str| id.rsplit_once('/').map(|(kind, _)| kind.to_owned());
+    let is_left_out = |id: &&String| {
+        named.iter().any(|(other, _)| kind(other) == kind(id)) && named.iter().all(|(other, _)| other != *id)
+    };
+    known.keys().filter(is_left_out).cloned().collect()
 }
 
 /// The contacts that a message names, by their id; one without a record is to be deleted.

@@ -1,5 +1,7 @@
 //! Sequences of messages and what they change. People and ids are made up.
 
+mod changes;
+
 use super::*;
 use crate::model::context::{ContextRecord, Holder, Patient, Relationship, RelationshipKind};
 use crate::model::reject::RejectCode;
@@ -316,7 +318,7 @@ fn what_says_nothing_about_care_is_not_applicable_and_what_lacks_an_id_is_named(
     let reason = |text: &str| Feed::new().take(text.as_bytes()).unwrap_err().reason;
     let header = |kind: &str| format!("MSH|^~\\&|S||||202606010800||{kind}\r");
     assert_eq!(reason(&(header("ORU^R01") + &pid("Quill"))), RejectCode::NotApplicable);
-    assert_eq!(reason(&(header("ADT^A47") + &pid("Quill"))), RejectCode::NotApplicable);
+    assert_eq!(reason(&(header("ADT^A24") + &pid("Quill"))), RejectCode::NotApplicable);
     assert_eq!(reason(&(header("ADT^A01") + "PID|1||\"\"")), RejectCode::MissingField);
     assert_eq!(reason(&format!("MSH|^~\\&|S||||soon||ADT^A01\r{}", pid("Quill"))), RejectCode::InvalidValue);
     assert_eq!(reason("PID|1||p1"), RejectCode::UnknownType);

@@ -170,6 +170,16 @@ impl Visit {
         self.is_new = false;
     }
 
+    /// The visit goes on under another number, where one is given, and is one of this patient's.
+    pub(super) fn move_to(&mut self, patient: &str, number: Option<String>, heard_at: Timestamp) {
+        for turn in &mut self.former {
+            turn.move_to(patient, number.clone(), turn.heard_at);
+        }
+        patient.clone_into(&mut self.patient);
+        self.number = number.or(self.number.take());
+        self.heard_at = self.heard_at.max(heard_at);
+    }
+
     /// Whether the number is used again, for a visit after this one.
     fn is_over_before(&self, news: &News) -> bool {
         let is_after = |ends: Timestamp| news.at > ends && news.admitted.is_none_or(|admitted| admitted >= ends);

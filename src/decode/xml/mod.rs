@@ -7,6 +7,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::Value;
 
 use super::epic::{self, Siem};
+use super::fhir::with_url;
 use super::{Fault, Format};
 use crate::model::reject::RejectCode;
 
@@ -42,7 +43,7 @@ pub enum Content<'d> {
 pub fn visit_records(text: &str, sent_at: Option<&str>, visit: &mut dyn FnMut(Record<'_>)) -> Result<(), Fault> {
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| not_xml(&error))?;
-    let mut walk = Walk { text, sent_at, visit, found: 0, line: 1, counted: 0 };
+    let mut walk = Walk { text, sent_at, visit, found: 0, line: 1, counted: 0, full_url: None };
     walk.take(document.root_element(), MAX_DEPTH);
     if walk.found == 0 {
         let sentence = "an XML document without AuditMessage, AuditEvent, another FHIR resource or EventLog";
@@ -60,6 +61,8 @@ struct Walk<'w> {
     /// The line of the byte up to which lines were counted.
     line: u64,
     counted: usize,
+    /// `fullUrl` of the entry of a Bundle that is read.
+    full_url: Option<String>,
 }
 
 impl Walk<'_> {
@@ -74,15 +77,18 @@ impl Walk<'_> {
             }
             "EventLog" => self.tell(element, Format::EpicXml, Content::Epic(epic::read_element(element))),
             "Bundle" => {
-                let entries = element.children().filter(|child| child.tag_name().name() == "entry");
-                let resources = entries.flat_map(|entry| entry.children());
-                let resources = resources.filter(|child| child.tag_name().name() == "resource");
-                for resource in resources.flat_map(|resource| resource.children()).filter(Node::is_element) {
-                    self.take(resource, depth - 1);
+                for entry in element.children().filter(|child| child.tag_name().name() == "entry") {
+                    let resources = entry.children().filter(|child| child.tag_name().name() == "resource");
+                    for resource in resources.flat_map(|resource| resource.children()).filter(Node::is_element) {
+                        self.full_url = full_url(entry);
+                        self.take(resource, depth - 1);
+                    }
                 }
+                self.full_url = None;
             }
             _ if fhir::is_resource(element) => {
-                self.tell(element, Format::FhirXml, Content::Resource(fhir::resource(element, MAX_DEPTH)));
+                let resource = with_url(fhir::resource(element, MAX_DEPTH), self.full_url.take());
+                self.tell(element, Format::FhirXml, Content::Resource(resource));
             }
             _ => element.children().filter(Node::is_element).for_each(|child| self.take(child, depth - 1)),
         }
@@ -98,6 +104,11 @@ impl Walk<'_> {
         let text = self.text.get(range).unwrap_or_default();
         (self.visit)(Record { format, line: self.line, text, content });
     }
+}
+
+fn full_url(entry: Node<'_, '_>) -> Option<String> {
+    let url = entry.children().find(|child| child.tag_name().name() == "fullUrl")?;
+    url.attribute("value").map(str::to_owned)
 }
 
 fn not_xml(error: &roxmltree::Error) -> Fault {

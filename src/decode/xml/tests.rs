@@ -91,6 +91,15 @@ fn a_resource_in_xml_says_what_it_says_in_json() {
 }
 
 #[test]
+fn the_entry_of_a_bundle_tells_the_url_of_its_own_resource_only() {
+    let text = r#"<Bundle xmlns="http://hl7.org/fhir"><entry><fullUrl value="urn:uuid:a"/><resource><Patient/></resource></entry>
+        <entry><resource><Patient/></resource></entry></Bundle>"#;
+    let found = records(text, None).unwrap();
+    assert_eq!(found[0].get("fullUrl").and_then(Value::as_str), Some("urn:uuid:a"));
+    assert_eq!(found[1].get("fullUrl"), None);
+}
+
+#[test]
 fn each_record_comes_with_its_own_line_and_text() {
     let mut found = Vec::new();
     visit_records("<x>\n<AuditMessage a='1'/>\n\n<AuditMessage a='2'/></x>", None, &mut |record| {

@@ -8,7 +8,7 @@
 //!
 //! | canonical | EpisodeOfCare, CareTeam (kind care-team) |
 //! |---|---|
-//! | holder | `careManager`, `team` (R5 `careTeam`); `participant.member` |
+//! | holder | `careManager`, `team` (R5 `careTeam`, DSTU2 `careTeam.member`); `participant.member` |
 //! | starts_at, ends_at | period of the element, else `period`; a CareTeam without one is open |
 //! | withdrawn | entered-in-error; of an EpisodeOfCare also cancelled |
 
@@ -83,7 +83,12 @@ pub(super) fn episode(source: &mut Source<'_, '_>) -> Result<(), Fault> {
         start_field: "period",
         encounter_id: None,
     };
-    THEMES.iter().try_for_each(|theme| source.ties(&care, theme, Source::holder))
+    THEMES.iter().try_for_each(|theme| source.ties(&care, theme, manager))
+}
+
+/// The reference itself; DSTU2 has a member of a team there.
+fn manager<'v>(source: &Source<'v, '_>, element: &'v Value) -> Option<Holder> {
+    source.holder(element.get("member").unwrap_or(element))
 }
 
 pub(super) fn team(source: &mut Source<'_, '_>) -> Result<(), Fault> {

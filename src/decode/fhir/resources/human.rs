@@ -3,9 +3,12 @@
 //! | canonical | FHIR |
 //! |---|---|
 //! | names | `name`: official, usual, else the first that is current; `family` and `given`, else `text` |
-//! | previous family names | `name` of use old or maiden |
+//! | previous family names | `name` of use old or maiden, or of a period that is over |
 //! | address | `address`: home, else the first that is current |
 //! | phone | `telecom` of system phone: home, mobile, else the first that is current |
+//!
+//! Nicknames and names that hide somebody or stand in for the name are none. What has a period is current until its
+//! end.
 //!
 //! Addresses and phones of use work are left out: they are compared to find people who live
 //! together, and a whole department has one.
@@ -13,18 +16,23 @@
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::source::{each, word};
+use super::source::{each, last_day, word};
 use crate::decode::fhir::view::{codes, text};
 use crate::decode::time::read_date;
 
 /// Uses of addresses and phones that say nothing about where somebody lives now.
 const ELSEWHERE: [&str; 3] = ["old", "work", "billing"];
 /// Uses of names that are not the current legal one.
-const ASIDE: [&str; 4] = ["old", "maiden", "nickname", "anonymous"];
+const ASIDE: [&str; 5] = ["old", "maiden", "nickname", "anonymous", "temp"];
 /// Words around a name that are no part of it.
 const TITLES: [&str; 13] = ["dr", "mr", "mrs", "ms", "miss", "prof", "md", "phd", "rn", "np", "jr", "sr", "iii"];
 /// Codes of HL7 v2-0203 for ids that a state gave and not a hospital.
 const CIVIL_TYPES: [&str; 5] = ["SS", "DL", "PPN", "TAX", "SB"];
+
+/// What an identifier's type says of a medical record number.
+pub(super) const RECORD_NUMBER: [&str; 3] = ["MR", "MRN", "Medical Record Number"];
+/// Types of identifiers of staff (v2-0203): employee, provider.
+pub(super) const STAFF_NUMBER: [&str; 2] = ["EI", "PRN"];
 
 /// What identifies a person to people.
 #[derive(Clone, Debug, Default)]
@@ -40,21 +48,23 @@ pub(super) struct Human {
 }
 
 impl Human {
-    pub(super) fn of(value: &Value) -> Self {
+    /// What `value` says of a person; `told_on` is the day on which that was written.
+    pub(super) fn of(value: &Value, told_on: Option<Date>) -> Self {
         let names: Vec<&Value> = each(value, "name").iter().collect();
-        let name = by_use(&names, &["official", "usual"], &ASIDE).or(names.first().copied());
+        let former = || names.iter().copied().find(|name| is_former(name, told_on));
+        let name = current(&names, told_on, &["official", "usual"], &ASIDE).or_else(former);
         let (given_name, family_name) = name.map(parts).unwrap_or_default();
         let addresses: Vec<&Value> = each(value, "address").iter().collect();
-        let address = by_use(&addresses, &["home"], &ELSEWHERE);
+        let address = current(&addresses, told_on, &["home"], &ELSEWHERE);
         let of_address = |member: &str| address.and_then(|address| word(address, &[member]));
         Self {
-            previous_family_names: previous(&names, family_name.as_deref()),
+            previous_family_names: previous(&names, told_on, family_name.as_deref()),
             given_name,
             family_name,
             street: of_address("line"),
             city: of_address("city"),
             postal_code: of_address("postalCode"),
-            phone: phone(value),
+            phone: phone(value, told_on),
             birth_date: text(value, &["birthDate"]).and_then(|written| read_date(written.get(..10)?)),
         }
     }
@@ -64,6 +74,18 @@ impl Human {
         let (given_name, family_name) = split(display);
         Self { given_name, family_name, ..Self::default() }
     }
+}
+
+/// As [`by_use`], among the values that have not ended.
+fn current<'v>(values: &[&'v Value], told_on: Option<Date>, preferred: &[&str], aside: &[&str]) -> Option<&'v Value> {
+    let lasting: Vec<&Value> = values.iter().copied().filter(|value| !has_ended(value, told_on)).collect();
+    by_use(&lasting, preferred, aside)
+}
+
+/// Whether a value's period was over when that was written; where nobody says when, whether it has an end.
+fn has_ended(value: &Value, told_on: Option<Date>) -> bool {
+    let end = text(value, &["period", "end"]).filter(|end| !end.starts_with("9999")).and_then(last_day);
+    end.is_some_and(|end| told_on.is_none_or(|day| end < day))
 }
 
 /// The first value of the use preferred most, else the first that is not set aside.
@@ -102,22 +124,28 @@ fn is_title(word: &str) -> bool {
     TITLES.iter().any(|title| title.eq_ignore_ascii_case(&bare))
 }
 
-fn previous(names: &[&Value], current: Option<&str>) -> Vec<String> {
-    let is_former = |name: &&&Value| {
-        let used = text(name, &["use"]).unwrap_or_default();
-        used.eq_ignore_ascii_case("old") || used.eq_ignore_ascii_case("maiden")
-    };
-    let families = names.iter().filter(is_former).filter_map(|name| parts(name).1);
+fn previous(names: &[&Value], told_on: Option<Date>, current: Option<&str>) -> Vec<String> {
+    let families = names.iter().filter(|name| is_former(name, told_on)).filter_map(|name| parts(name).1);
     families.filter(|family| Some(family.as_str()) != current).collect()
 }
 
-fn phone(value: &Value) -> Option<String> {
+/// Whether a name was somebody's name before.
+fn is_former(name: &Value, told_on: Option<Date>) -> bool {
+    let used = text(name, &["use"]).unwrap_or_default().to_ascii_lowercase();
+    match used.as_str() {
+        "old" | "maiden" => true,
+        "nickname" | "anonymous" | "temp" => false,
+        _ => has_ended(name, told_on),
+    }
+}
+
+fn phone(value: &Value, told_on: Option<Date>) -> Option<String> {
     let is_phone = |contact: &&Value| {
         let system = text(contact, &["system"]).unwrap_or("phone").to_ascii_lowercase();
         matches!(system.as_str(), "phone" | "sms") && word(contact, &["value"]).is_some()
     };
     let phones: Vec<&Value> = each(value, "telecom").iter().filter(is_phone).collect();
-    let number = word(by_use(&phones, &["home", "mobile"], &ELSEWHERE)?, &["value"])?;
+    let number = word(current(&phones, told_on, &["home", "mobile"], &ELSEWHERE)?, &["value"])?;
     Some(number.strip_prefix("tel:").map(str::to_owned).unwrap_or(number))
 }
 
@@ -135,6 +163,15 @@ pub(super) fn identifier(value: &Value, types: &[&str]) -> Option<String> {
     word(found?, &["value"])
 }
 
+/// The number of a provider in the register of the United States (NPI): other systems often name staff by it.
+pub(super) fn national_number(value: &Value) -> Option<String> {
+    let is_one = |identifier: &&Value| {
+        let system = text(identifier, &["system"]).unwrap_or_default();
+        is_of_type(identifier, "NPI") || system.ends_with("us-npi") || system.ends_with("2.16.840.1.113883.4.6")
+    };
+    each(value, "identifier").iter().filter(is_one).find_map(|identifier| word(identifier, &["value"]))
+}
+
 /// The value of an identifier of exactly this type.
 pub(super) fn identifier_of_type(value: &Value, wanted: &str) -> Option<String> {
     let mut found = each(value, "identifier").iter().filter(|identifier| is_of_type(identifier, wanted));
@@ -146,7 +183,8 @@ fn is_of_type(identifier: &Value, wanted: &str) -> bool {
     codes(kind).into_iter().chain(text(kind, &["text"])).any(|name| name.eq_ignore_ascii_case(wanted))
 }
 
-fn is_civil(identifier: &Value) -> bool {
+/// Whether a state gave an identifier and not a hospital.
+pub(super) fn is_civil(identifier: &Value) -> bool {
     let system = text(identifier, &["system"]).unwrap_or_default().to_ascii_lowercase();
     CIVIL_TYPES.iter().any(|kind| is_of_type(identifier, kind))
         || ["us-ssn", "passport", "driver", "2.16.840.1.113883.4.3."].iter().any(|part| system.contains(part))

@@ -4,7 +4,8 @@
 //! | resource | records |
 //! |---|---|
 //! | Patient | patient under its MRN; again, merged into it, as `Patient/<id>`; contacts; general practitioners |
-//! | Practitioner, PractitionerRole | member of the workforce under each id that others may name |
+//! | | each patient that it replaces, merged into it |
+//! | Practitioner, PractitionerRole | member of the workforce under each id that others may name; see [`Desk`] |
 //! | RelatedPerson | contact of a patient |
 //! | Encounter | encounter of each location (else the provider) and each participant |
 //! | EpisodeOfCare, CareTeam | care-team of each manager, team and member |
@@ -13,15 +14,24 @@
 //!
 //! What one resource says in several places becomes several records. The key of each is
 //! `fhir/<resourceType>/<id>/<part>`, where the part is a member and its place (`participant/0`),
-//! so a later version of the resource replaces an earlier one record by record.
+//! so a later version of the resource replaces an earlier one record by record. Whom it leaves out
+//! has left, see `former`.
+//!
+//! References within a Bundle may name a resource by the `fullUrl` of its entry: then it is known by that name, too.
+//! Absolute, versioned and relative references to a resource mean the same, a conditional one means the number that it
+//! looks for.
 
 mod appointment;
 mod care;
+mod desk;
+mod former;
 mod human;
 mod patient;
 mod request;
 mod source;
 mod staff;
+
+pub use desk::Desk;
 
 use serde_json::Value;
 

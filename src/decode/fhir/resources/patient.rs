@@ -3,24 +3,23 @@
 //! | canonical | Patient |
 //! |---|---|
 //! | patient_id | `identifier` of type MR, see [`identifier`]; else `Patient/<id>` |
-//! | merged_into | `link.other` of type replaced-by (replace in DSTU2) |
+//! | merged_into | `link.other` of type replaced-by (replace in DSTU2); of type replaces: the other into this one |
 //! | is_restricted | `meta.security` R or V (v3-Confidentiality) |
 //! | is_vip | code VIP or CEL in `meta.security` or `meta.tag`, an extension named vip |
 //! | deceased_on | `deceasedDateTime`; of `deceasedBoolean` the day of `meta.lastUpdated` |
+//!
+//! `active` is no field of its own: a record that is inactive because it was a copy says so with a link.
 //!
 //! Other resources and audit logs name a patient by its FHIR id. So every name that is not the
 //! patient_id becomes a patient of its own that is merged into it.
 
 use serde_json::Value;
 
-use super::human::{Human, identifier, identifier_of_type};
+use super::human::{Human, RECORD_NUMBER, identifier, identifier_of_type};
 use super::source::{Care, Period, SINCE_EVER, Source, concept, each, flag, last_day};
 use crate::decode::Fault;
 use crate::decode::fhir::view::{codes, text};
-use crate::model::context::{ContextRecord, Patient, Recorded, RelatedPerson, RelationshipKind};
-
-/// What an identifier's type says of a medical record number.
-const RECORD_NUMBER: [&str; 3] = ["MR", "MRN", "Medical Record Number"];
+use crate::model::context::{ContextRecord, Patient, RelatedPerson, RelationshipKind};
 
 pub(super) fn patient(source: &mut Source<'_, '_>) -> Result<(), Fault> {
     let root = source.root;
@@ -34,6 +33,7 @@ pub(super) fn patient(source: &mut Source<'_, '_>) -> Result<(), Fault> {
         let record = Patient { patient_id: alias, merged_into, ..patient.clone() };
         source.add(part, ContextRecord::Patient(record));
     }
+    replaced(source, &patient);
     contacts(source, &patient.patient_id);
     let care = Care {
         kind: RelationshipKind::CareTeam,
@@ -43,12 +43,13 @@ pub(super) fn patient(source: &mut Source<'_, '_>) -> Result<(), Fault> {
         start_field: "period",
         encounter_id: None,
     };
-    source.ties(&care, "generalPractitioner", Source::holder)
+    // DSTU2 says careProvider.
+    ["generalPractitioner", "careProvider"].iter().try_for_each(|theme| source.ties(&care, theme, Source::holder))
 }
 
 fn demographics(source: &Source<'_, '_>, patient_id: String) -> Patient {
     let root = source.root;
-    let human = Human::of(root);
+    let human = Human::of(root, source.told_on());
     Patient {
         patient_id,
         given_name: human.given_name,
@@ -105,13 +106,30 @@ fn survivor(source: &Source<'_, '_>) -> Option<String> {
     })
 }
 
+/// Records that this one stands in for go on under its number.
+fn replaced(source: &mut Source<'_, '_>, patient: &Patient) {
+    let root = source.root;
+    for (index, link) in each(root, "link").iter().enumerate() {
+        let other = link.get("other").filter(|_| text(link, &["type"]) == Some("replaces"));
+        let Some(former) = other.and_then(|other| source.identity(other)) else { continue };
+        if former != patient.patient_id {
+            let merged_into = Some(patient.patient_id.clone());
+            let record = Patient { patient_id: former, merged_into, ..patient.clone() };
+            source.add(&format!("link/{index}"), ContextRecord::Patient(record));
+        }
+    }
+}
+
 fn contacts(source: &mut Source<'_, '_>, patient_id: &str) {
     let root = source.root;
-    let recorded = source.recorded();
+    let (recorded, told_on) = (source.recorded(), source.told_on());
     for (index, contact) in each(root, "contact").iter().enumerate() {
         let part = format!("contact/{index}");
         let id = source.key(&part);
-        let person = person(contact, id, patient_id.to_owned(), None, recorded);
+        let human = Human::of(contact, told_on);
+        let relation = contact.get("relationship").and_then(concept);
+        let patient_id = patient_id.to_owned();
+        let person = RelatedPerson { relation, patient_id, recorded, ..person(human, id) };
         // A contact may be an organization.
         if person.family_name.is_some() || person.given_name.is_some() || person.phone.is_some() {
             source.add(&part, ContextRecord::RelatedPerson(person));
@@ -123,22 +141,24 @@ pub(super) fn related_person(source: &mut Source<'_, '_>) -> Result<(), Fault> {
     let root = source.root;
     let patient_id = source.patient(&["patient"])?;
     let own_number = RECORD_NUMBER.iter().find_map(|kind| identifier_of_type(root, kind));
-    let id = source.key("person");
-    let person = person(root, id, patient_id, own_number, source.recorded());
+    let human = Human::of(root, source.told_on());
+    let person = RelatedPerson {
+        relation: root.get("relationship").and_then(concept),
+        patient_id,
+        related_patient_id: own_number,
+        recorded: source.recorded(),
+        ..person(human, source.key("person"))
+    };
     source.add("person", ContextRecord::RelatedPerson(person));
     Ok(())
 }
 
-fn person(value: &Value, id: String, patient_id: String, own: Option<String>, recorded: Recorded) -> RelatedPerson {
-    let human = Human::of(value);
+fn person(human: Human, id: String) -> RelatedPerson {
     RelatedPerson {
         related_person_id: Some(id),
-        patient_id,
-        relation: value.get("relationship").and_then(concept),
         given_name: human.given_name,
         family_name: human.family_name,
         phone: human.phone,
-        related_patient_id: own,
-        recorded,
+        ..RelatedPerson::default()
     }
 }

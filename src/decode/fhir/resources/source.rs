@@ -5,7 +5,9 @@ use jiff::Span;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::decode::fhir::view::{View, codes, text};
+use super::human::{RECORD_NUMBER, STAFF_NUMBER, identifier as identifier_of, is_civil};
+use crate::decode::fhir::FULL_URL;
+use crate::decode::fhir::view::{View, codes, plain, text};
 use crate::decode::time::{LocalClock, read_bool, read_date};
 use crate::decode::{Fault, INSTANT, stable_hash};
 use crate::model::context::{ContextRecord, ContextUpdate, Holder, Recorded, Relationship, RelationshipKind};
@@ -45,6 +47,8 @@ pub(super) struct Source<'v, 'c> {
     view: View<'v>,
     kind: &'v str,
     id: Option<String>,
+    /// `fullUrl` of the entry of a Bundle.
+    url: Option<&'v str>,
     base: String,
     updated: Option<Timestamp>,
     clock: &'c mut LocalClock,
@@ -53,13 +57,14 @@ pub(super) struct Source<'v, 'c> {
 impl<'v, 'c> Source<'v, 'c> {
     pub(super) fn new(root: &'v Value, kind: &'v str, clock: &'c mut LocalClock) -> Self {
         let id = word(root, &["id"]);
-        let name = id.clone().unwrap_or_else(|| {
+        let url = text(root, &[FULL_URL]).map(plain);
+        let name = id.clone().or_else(|| url.map(str::to_owned)).unwrap_or_else(|| {
             let said = root.to_string();
             stable_hash("chartsentry fhir resource 1", [Some(said.as_bytes())])
         });
         let updated = text(root, &["meta", "lastUpdated"]).and_then(|written| clock.instant(written));
         let base = format!("fhir/{kind}/{name}");
-        Self { root, found: Vec::new(), view: View::new(root), kind, id, base, updated, clock }
+        Self { root, found: Vec::new(), view: View::new(root), kind, id, url, base, updated, clock }
     }
 
     /// `status`, in lower case.
@@ -73,15 +78,25 @@ impl<'v, 'c> Source<'v, 'c> {
     }
 
     /// The names that references use for this resource, each with the part that its record is:
-    /// `Patient/<id>`, and `urn:uuid:<id>` where the id is a UUID, as in Bundles whose entries have
-    /// no server yet.
+    /// `Patient/<id>`, `urn:uuid:<id>` where the id is a UUID, as in Bundles whose entries have no
+    /// server yet, and the `fullUrl` of the Bundle's entry where it says something else.
     pub(super) fn own_ids(&self) -> Vec<(&'static str, String)> {
-        let Some(id) = &self.id else { return Vec::new() };
-        let mut ids = vec![("id", format!("{}/{id}", self.kind))];
-        if is_uuid(id) {
-            ids.push(("urn", format!("urn:uuid:{id}")));
+        let mut ids = Vec::new();
+        if let Some(id) = &self.id {
+            ids.push(("id", format!("{}/{id}", self.kind)));
+            if is_uuid(id) {
+                ids.push(("urn", format!("urn:uuid:{id}")));
+            }
+        }
+        if let Some(url) = self.url.filter(|url| ids.iter().all(|(_, id)| id != url)) {
+            ids.push(("url", url.to_owned()));
         }
         ids
+    }
+
+    /// The day on which the source wrote the resource, as written.
+    pub(super) fn told_on(&self) -> Option<Date> {
+        days(text(self.root, &["meta", "lastUpdated"])?).map(|(first, _)| first)
     }
 
     /// The key of a part.
@@ -106,6 +121,10 @@ impl<'v, 'c> Source<'v, 'c> {
         let (before, mut fault) = (self.found.len(), None);
         for (index, element) in each(root, theme).iter().enumerate() {
             let Some(holder) = pick(self, element) else { continue };
+            // A team lists its patient, too.
+            if matches!(&holder, Holder::User(id) if care.patients.contains(id)) {
+                continue;
+            }
             let own = match self.period(element, &["period", "coveragePeriod"]) {
                 Ok(own) => own,
                 Err(found) => {
@@ -155,19 +174,26 @@ impl<'v, 'c> Source<'v, 'c> {
         }
     }
 
-    /// Whom or what a Reference means, in the words that AuditEvents are read with; of a conditional
-    /// one (`Practitioner?identifier=system|value`) the value.
+    /// Whom or what a Reference means, in the words that AuditEvents are read with: its identifier, else what it points
+    /// to. A number that a state gave means nobody here where there is something else.
     pub(super) fn identity(&self, reference: &'v Value) -> Option<String> {
-        let wanted = || conditional(text(reference, &["reference"])?).map(|(_, value)| value.to_owned());
-        word(reference, &["identifier", "value"])
-            .or_else(wanted)
+        let target = text(reference, &["reference"]);
+        let identifier = reference.get("identifier").filter(|identifier| target.is_none() || !is_civil(identifier));
+        let contained = || match self.kind_of(reference)? {
+            "Patient" => identifier_of(self.resolve(reference)?, &RECORD_NUMBER),
+            "Practitioner" => identifier_of(self.resolve(reference)?, &STAFF_NUMBER),
+            _ => None,
+        };
+        identifier
+            .and_then(|identifier| word(identifier, &["value"]))
+            .or_else(contained)
+            .or_else(|| target.filter(|target| !target.starts_with('#')).map(|target| plain(target).to_owned()))
             .or_else(|| self.view.identity(reference).map(str::to_owned))
     }
 
     /// The resource type that a Reference names or points to.
     pub(super) fn kind_of(&self, reference: &'v Value) -> Option<&'v str> {
-        let wanted = text(reference, &["reference"]).and_then(conditional);
-        wanted.map(|(kind, _)| kind).or_else(|| self.view.type_of(reference))
+        self.view.type_of(reference)
     }
 
     /// The contained resource that a Reference points to.
@@ -252,14 +278,6 @@ impl<'v, 'c> Source<'v, 'c> {
 /// The part of the record for one element and, of several patients, one of them.
 fn part(theme: &str, index: usize, copy: usize) -> String {
     if copy == 0 { format!("{theme}/{index}") } else { format!("{theme}/{index}/{copy}") }
-}
-
-/// The type and the identifier's value of a conditional reference.
-fn conditional(reference: &str) -> Option<(&str, &str)> {
-    let (kind, query) = reference.split_once("?identifier=")?;
-    let kind = kind.rsplit_once('/').map_or(kind, |(_, kind)| kind);
-    let value = query.rsplit_once('|').map_or(query, |(_, value)| value);
-    (!value.is_empty()).then_some((kind, value))
 }
 
 fn is_uuid(id: &str) -> bool {

@@ -2,27 +2,38 @@
 //!
 //! | canonical | Practitioner | PractitionerRole |
 //! |---|---|---|
-//! | user_id | `identifier` (EI, PRN, official, first), its own id | `practitioner`, its own id |
+//! | user_id | `identifier` (EI, PRN, official, first), its own id, its NPI | `practitioner`, its own id |
 //! | names | `name` | of the contained practitioner, else of `practitioner.display` |
-//! | role | | `code`, else `specialty` |
-//! | department | | `location`, else `organization` |
-//! | hired_on, ended_on | | `period` |
+//! | role | DSTU2 `practitionerRole.role`, else `specialty` | `code` (DSTU2 `role`), else `specialty` |
+//! | department | DSTU2 `practitionerRole.location`, else `managingOrganization` | `location`, else `organization` |
+//! | hired_on, ended_on | DSTU2 `practitionerRole.period` | `period` |
+//! | ended_on | where `active` is false, at the latest the day of `meta.lastUpdated` | the same |
 //!
-//! A member has one id. So each id that relationships and audit logs may name becomes a record.
+//! A member has one id. So each id that relationships and audit logs may name becomes a record, and
+//! what another resource says of the person is said under each of them: see the desk.
 
-use super::human::{Human, identifier};
-use super::source::{Source, concept, days, last_day, shown};
+use serde_json::Value;
+
+use super::human::{Human, STAFF_NUMBER, identifier, national_number};
+use super::source::{Source, concept, days, each, flag, last_day, shown};
 use crate::decode::Fault;
 use crate::decode::fhir::view::text;
 use crate::model::context::{ContextRecord, WorkforceMember};
 
 pub(super) fn practitioner(source: &mut Source<'_, '_>) -> Result<(), Fault> {
-    let number = identifier(source.root, &["EI", "PRN"]).map(|value| ("identifier", value));
-    let ids: Vec<_> = number.into_iter().chain(source.own_ids()).collect();
+    let root = source.root;
+    let number = identifier(root, &STAFF_NUMBER);
+    let other = national_number(root).filter(|other| number.as_ref() != Some(other)).map(|value| ("npi", value));
+    let number = number.map(|value| ("identifier", value));
+    let ids: Vec<_> = number.into_iter().chain(source.own_ids()).chain(other).collect();
     if ids.is_empty() {
         return Err(Fault::missing("identifier"));
     }
-    let member = member(Human::of(source.root), source);
+    let human = Human::of(root, source.told_on());
+    let member = match each(root, "practitionerRole").first() {
+        Some(post) => employed(human, post, source),
+        None => member(human, source),
+    };
     add_under(source, ids, &member);
     Ok(())
 }
@@ -35,21 +46,29 @@ pub(super) fn role(source: &mut Source<'_, '_>) -> Result<(), Fault> {
     if ids.is_empty() {
         return Err(Fault::missing("practitioner"));
     }
-    let contained = reference.and_then(|reference| source.resolve(reference)).map(Human::of);
+    let told_on = source.told_on();
+    let contained = reference.and_then(|reference| source.resolve(reference)).map(|person| Human::of(person, told_on));
     let displayed = || reference.and_then(|reference| text(reference, &["display"])).map(Human::called);
-    let human = contained.or_else(displayed).unwrap_or_default();
-    let (code, specialty) = (root.get("code"), root.get("specialty"));
-    let words = code.and_then(shown).or_else(|| specialty.and_then(shown)).map(str::to_owned);
-    let place = |member: &str| root.get(member).and_then(|reference| source.label(reference));
-    let member = WorkforceMember {
-        role: words.or_else(|| code.and_then(concept)).or_else(|| specialty.and_then(concept)),
-        department: place("location").or_else(|| place("organization")),
-        hired_on: text(root, &["period", "start"]).and_then(days).map(|(first, _)| first),
-        ended_on: text(root, &["period", "end"]).and_then(last_day),
-        ..member(human, source)
-    };
+    let member = employed(contained.or_else(displayed).unwrap_or_default(), root, source);
     add_under(source, ids, &member);
     Ok(())
+}
+
+/// A person with a post: a PractitionerRole, or what a Practitioner of DSTU2 says of one.
+fn employed<'v>(human: Human, post: &'v Value, source: &Source<'v, '_>) -> WorkforceMember {
+    let (code, specialty) = (post.get("code").or_else(|| post.get("role")), post.get("specialty"));
+    let words = code.and_then(shown).or_else(|| specialty.and_then(shown)).map(str::to_owned);
+    let place = |member: &str| post.get(member).and_then(|reference| source.label(reference));
+    let organization = || place("organization").or_else(|| place("managingOrganization"));
+    let person = member(human, source);
+    let last = text(post, &["period", "end"]).filter(|end| !end.starts_with("9999")).and_then(last_day);
+    WorkforceMember {
+        role: words.or_else(|| code.and_then(concept)).or_else(|| specialty.and_then(concept)),
+        department: place("location").or_else(organization),
+        hired_on: text(post, &["period", "start"]).and_then(days).map(|(first, _)| first),
+        ended_on: last.into_iter().chain(person.ended_on).min(),
+        ..person
+    }
 }
 
 fn member(human: Human, source: &Source<'_, '_>) -> WorkforceMember {
@@ -62,6 +81,7 @@ fn member(human: Human, source: &Source<'_, '_>) -> WorkforceMember {
         postal_code: human.postal_code,
         phone: human.phone,
         birth_date: human.birth_date,
+        ended_on: source.told_on().filter(|_| flag(source.root, "active") == Some(false)),
         recorded: source.recorded(),
         ..WorkforceMember::default()
     }

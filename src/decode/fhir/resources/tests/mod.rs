@@ -1,3 +1,4 @@
+mod names;
 mod persons;
 mod relations;
 
@@ -9,7 +10,7 @@ use crate::model::context::{
 };
 use crate::model::time::{Timestamp, Zone};
 
-fn read(resource: &Value) -> Result<Vec<ContextUpdate>, Fault> {
+pub(super) fn read(resource: &Value) -> Result<Vec<ContextUpdate>, Fault> {
     updates(resource, &mut LocalClock::new(Zone::named("America/Los_Angeles").unwrap()))
 }
 
@@ -37,11 +38,11 @@ fn people(resource: &Value) -> Vec<RelatedPerson> {
     records(resource).into_iter().filter_map(person).collect()
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     LocalClock::new(Zone::utc()).instant(text).unwrap()
 }
 
-fn user(id: &str) -> Holder {
+pub(super) fn user(id: &str) -> Holder {
     Holder::User(id.to_owned())
 }
 
