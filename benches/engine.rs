@@ -58,7 +58,7 @@ fn events(path: &Path) -> Vec<AccessEvent<'static>> {
 /// An engine that knows the context and has seen no access.
 fn fresh(dir: &Path) -> Engine {
     let mut engine = Engine::new(&Policy::shipped(ZONE), 1).unwrap();
-    context::load(&dir.join("context"), &zone(), &mut engine).unwrap();
+    context::load(&dir.join("context"), &zone(), None, &mut engine).unwrap();
     engine
 }
 

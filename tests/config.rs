@@ -64,7 +64,7 @@ fn the_commented_examples_are_valid_too() {
     let config = Config::parse("example.toml", &text).unwrap();
     assert_eq!(config.sources[0].to_string(), "tls://0.0.0.0:6514");
     assert!(config.warnings().iter().all(|warning| !warning.contains("atna")), "{:?}", config.warnings());
-    for key in ["name = \"Example Hospital\"", "handoff_topic", "quarantine_topic", "key = \"file:"] {
+    for key in ["name = \"Example Hospital\"", "crosswalk = \"", "handoff_topic", "quarantine_topic", "key = \"file:"] {
         assert!(SHIPPED.contains(&format!("# {key}")), "{key} is not shown as an example");
     }
 }
@@ -326,6 +326,43 @@ fn check_says_what_holds_or_everything_that_is_wrong() {
     let output = chartsentry(&["check", "--config", "nowhere.toml"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("error: cannot read the configuration nowhere.toml: No such file"));
+}
+
+#[test]
+fn the_section_of_identities_names_one_file() {
+    let config = Config::parse("site.toml", "[identity]\ncrosswalk = \"identity.csv\"\n").unwrap();
+    assert_eq!(config.identity.crosswalk.as_deref(), Some(Path::new("identity.csv")));
+    assert_says(
+        "[identity]\ncroswalk = \"identity.csv\"\n",
+        &[
+            "site.toml:2: identity.croswalk: found an unknown key, expected a known key; the nearest is \"identity.crosswalk\"",
+        ],
+    );
+    assert_says(
+        "[identity]\ncrosswalk = 7\n",
+        &["site.toml:2: identity.crosswalk: found 7, expected the path of the crosswalk's file"],
+    );
+}
+
+#[test]
+fn check_reads_the_crosswalk_and_names_the_line_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, crosswalk) = (folder.path().join("site.toml"), folder.path().join("identity.csv"));
+    fs::write(&path, format!("[identity]\ncrosswalk = \"{}\"\n", crosswalk.display())).unwrap();
+    let check = || chartsentry(&["check", "--config", path.to_str().unwrap()]);
+    let missing = check();
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+    assert!(text(&missing.stderr).contains("identity.csv cannot be read: No such file"), "{missing:?}");
+    fs::write(&crosswalk, "kind,id,alias\nuser,zz1,zz\nuser,zz2,zz\n").unwrap();
+    let broken = check();
+    assert_eq!(broken.status.code(), Some(1));
+    let said = text(&broken.stderr);
+    assert!(said.contains("identity.csv, line 3: an alias means two ids") && !said.contains("zz"), "{said}");
+    fs::write(&crosswalk, "kind,id,alias\nuser,u1,nquill\n").unwrap();
+    let whole = check();
+    assert_eq!(whole.status.code(), Some(0));
+    let line = format!("identity    {}: 1 aliases of users, 0 of patients\n", crosswalk.display());
+    assert!(text(&whole.stdout).contains(&line), "{whole:?}");
 }
 
 #[test]

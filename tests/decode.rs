@@ -313,6 +313,7 @@ fn inspect_prints_events_and_says_what_is_wrong() {
     let bad = path("bad.ndjson", "{\"user_id\":\"u1\"}\n");
     let parquet = path("a.parquet", "PAR1");
     let args = |files: &[&String], summary| InspectArgs {
+        crosswalk: None,
         maps: Vec::new(),
         files: files.iter().map(|file| (*file).clone()).collect(),
         summary,

@@ -4,6 +4,7 @@ mod broken_input;
 mod clocks;
 mod feeds;
 mod formats;
+mod identity;
 mod order;
 mod sources;
 mod verdicts;

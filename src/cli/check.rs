@@ -7,14 +7,15 @@ use std::process::ExitCode;
 
 use super::style::Paint;
 use crate::config::{Config, Keeper, Secrets, policy_hash};
+use crate::decode::crosswalk::Crosswalk;
 use crate::engine::registry::is_enabled;
-use crate::pipeline::clock;
+use crate::pipeline::{clock, identity};
 
 /// Check a configuration, and with --connect everything that it names
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: chartsentry check --config /etc/chartsentry/chartsentry.toml --connect")]
 pub struct CheckArgs {
-    /// The configuration to check.
+    /// The configuration to check; the identity crosswalk that it names is read, too.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Also fetch the secrets and try the broker, topics, sinks and store.
@@ -33,11 +34,13 @@ pub struct Probe {
 /// Runs the command. `probes` lists what `--connect` tries, in order.
 ///
 /// # Errors
-/// Everything that is wrong with the configuration, or a secret that cannot be fetched.
+/// Everything that is wrong with the configuration, the first thing that is wrong with its crosswalk, or a secret that
+/// cannot be fetched.
 pub fn run(args: &CheckArgs, probes: impl FnOnce(&Config, &Secrets) -> Vec<Probe>) -> anyhow::Result<ExitCode> {
     let config = super::config(Some(&args.config))?;
+    let crosswalk = identity::load(config.identity.crosswalk.as_deref())?;
     let mut stdout = io::stdout().lock();
-    write!(stdout, "{}", summary(&config))?;
+    write!(stdout, "{}", summary(&config, crosswalk.as_deref()))?;
     let paint = Paint::stderr();
     let today = config.facility.zone().map_err(anyhow::Error::msg)?.date(clock::now());
     for warning in config.warnings().into_iter().chain(config.suppression_warnings(today)) {
@@ -73,8 +76,8 @@ fn attempt(probes: Vec<Probe>, paint: Paint) -> (String, usize) {
 }
 
 /// What the configuration comes to, in a few lines.
-fn summary(config: &Config) -> String {
-    let Config { facility, policy, kafka, store, http, sources, sinks, .. } = config;
+fn summary(config: &Config, crosswalk: Option<&Crosswalk>) -> String {
+    let Config { facility, policy, identity, kafka, store, http, sources, sinks, .. } = config;
     let california =
         if facility.licensed_in_california { "licensed in California" } else { "not licensed in California" };
     let on = policy.detectors.values().filter(|settings| is_enabled(settings)).count();
@@ -101,6 +104,10 @@ fn summary(config: &Config) -> String {
         ),
         ("http", http.listen.to_string()),
     ];
+    if let Some((file, crosswalk)) = identity.crosswalk.as_deref().zip(crosswalk) {
+        let [users, patients] = crosswalk.aliases();
+        lines.push(("identity", format!("{}: {users} aliases of users, {patients} of patients", file.display())));
+    }
     lines.extend(sources.iter().map(|source| ("source", format!("{}: syslog on {source}", source.name))));
     lines.extend(sinks.iter().map(|sink| {
         let said = format!(
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_summary_names_what_matters() {
-        let text = summary(&Config::shipped());
+        let text = summary(&Config::shipped(), None);
         assert!(text.contains("facility    (no name), America/Los_Angeles, licensed in California\n"), "{text}");
         assert!(text.contains("settles after 72h") && text.contains("reads ehr.audit\n"), "{text}");
     }

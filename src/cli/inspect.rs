@@ -13,12 +13,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::map;
+use crate::decode::crosswalk::Crosswalk;
 use crate::decode::mapped::Map;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format, context};
 use crate::model::access::AccessEvent;
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::reject::{Place, Reject, RejectCode};
 use crate::model::time::Zone;
+use crate::pipeline::identity;
 use crate::source::file::{BlockReader, Piece, Sizes, paths};
 
 const EXAMPLE: &str = "\
@@ -35,6 +37,9 @@ pub struct InspectArgs {
     /// Say in words what became of the record at line N of each file
     #[arg(long, value_name = "N")]
     pub explain: Option<u64>,
+    /// Which ids of users and patients are one person's; events are shown with the ids that it says
+    #[arg(long, value_name = "FILE")]
+    pub crosswalk: Option<PathBuf>,
     /// A column map of your own for delimited exports; may be given several times
     #[arg(long = "map", value_name = "MAP")]
     pub maps: Vec<PathBuf>,
@@ -61,13 +66,16 @@ struct Summary<'a> {
     local_times_repeated: u64,
     local_times_skipped: u64,
     times_from_header: u64,
+    /// Ids that the crosswalk replaced.
+    users_renamed: u64,
+    patients_renamed: u64,
 }
 
 /// Runs `inspect`: machine-readable output to `out`, words to `words`. The exit code is 1 when a
 /// file cannot be read or none of its records decodes.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// When the output cannot be written, or a map or the crosswalk cannot be read.
 pub fn run(
     args: &InspectArgs,
     zone: &Zone,
@@ -76,7 +84,8 @@ pub fn run(
     words: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let maps = map::load_all(&args.maps)?;
-    let mut run = Run { files: 0, maps, counters: Counters::default(), has_failed: false, words };
+    let crosswalk = identity::load(args.crosswalk.as_deref())?;
+    let mut run = Run { files: 0, maps, crosswalk, counters: Counters::default(), has_failed: false, words };
     for pattern in &args.files {
         match paths(&[pattern], Expect::Anything) {
             Ok(found) => {
@@ -96,6 +105,7 @@ pub fn run(
 
 struct Run<'w> {
     maps: &'static [Map],
+    crosswalk: Option<Arc<Crosswalk>>,
     files: u64,
     counters: Counters,
     has_failed: bool,
@@ -117,7 +127,7 @@ impl Run<'_> {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         self.files += 1;
-        let mut decoder = Decoder::new(zone.clone());
+        let mut decoder = Decoder::new(zone.clone()).with_crosswalk(self.crosswalk.clone());
         let events: Option<&mut dyn Write> = if args.summary { None } else { Some(out) };
         let mut sink = Printer { events, words: self.words, explain: args.explain, found: 0, error: None };
         let mut failures = Vec::new();
@@ -164,6 +174,8 @@ impl Run<'_> {
             local_times_repeated: counters.local_repeated,
             local_times_skipped: counters.local_skipped,
             times_from_header: counters.times_from_header,
+            users_renamed: counters.users_renamed,
+            patients_renamed: counters.patients_renamed,
         };
         serde_json::to_writer(&mut *out, &summary)?;
         writeln!(out)?;

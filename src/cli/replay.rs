@@ -15,10 +15,11 @@ use crate::cli::map;
 use crate::config::Config;
 use crate::decode::time::{Written, read_instant};
 use crate::model::time::{Timestamp, Zone};
-use crate::pipeline::clock;
+use crate::pipeline::register::evidence::Reading;
 use crate::pipeline::register::opening::Opening;
 use crate::pipeline::register::{Bringing, Office};
 use crate::pipeline::replay::{Replay, replay};
+use crate::pipeline::{clock, identity};
 use crate::replay::summary::Summary;
 
 const EXAMPLE: &str = "\
@@ -35,6 +36,9 @@ pub struct ReplayArgs {
     /// Configuration; without it the shipped settings hold
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Which ids of users and patients are one person's, instead of the file that [identity] names
+    #[arg(long, value_name = "FILE")]
+    pub crosswalk: Option<PathBuf>,
     /// Directory with workforce, patients, related_persons, relationships, shifts (.csv, .ndjson, .parquet; .gz and .zst too)
     #[arg(long, value_name = "DIR")]
     pub context: PathBuf,
@@ -69,7 +73,8 @@ pub struct ReplayArgs {
 /// # Errors
 /// As [`replay`]; wrong usage for an instant that cannot be read.
 pub fn run(args: &ReplayArgs) -> Result<()> {
-    let config = cli::config(args.config.as_deref())?;
+    let mut config = cli::config(args.config.as_deref())?;
+    config.identity.crosswalk = args.crosswalk.clone().or(config.identity.crosswalk);
     let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
     let job = Replay {
         context: args.context.clone(),
@@ -109,13 +114,13 @@ pub fn run(args: &ReplayArgs) -> Result<()> {
 fn register(args: &ReplayArgs, config: &Config, zone: &Zone) -> Result<()> {
     let (_, secrets) = cases::settings(args.config.as_deref())?;
     let mut office = Office::open(config, &secrets, true)?;
+    let crosswalk = identity::load(config.identity.crosswalk.as_deref())?;
     let handoffs = [args.out.join("handoffs.ndjson")];
     let opened = office.open_files(&Opening {
         handoffs: &handoffs,
         context: Some(&args.context),
         evidence: &args.logs,
-        maps: map::load_all(&args.maps)?,
-        zone,
+        reading: Reading { maps: map::load_all(&args.maps)?, crosswalk: crosswalk.as_ref(), zone },
         bringing: Bringing { by: REGISTER, at: clock::now(), is_rehearsal: args.rehearsal },
     })?;
     cases::open::tell(&opened, io::stderr().lock())

@@ -22,7 +22,8 @@ pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
 pub use secret::{Keeper, Secret, SecretRef};
 pub use shell::{
-    ClusterSettings, FacilitySettings, HttpSettings, KafkaSettings, Property, RegisterSettings, StoreSettings,
+    ClusterSettings, FacilitySettings, HttpSettings, IdentitySettings, KafkaSettings, Property, RegisterSettings,
+    StoreSettings,
 };
 pub use sinks::{Format, Identifiers, SinkSettings, Target};
 pub use sources::{SourceSettings, SyslogTransport, TlsSettings};
@@ -37,6 +38,7 @@ pub struct Config {
     pub facility: FacilitySettings,
     /// Everything that can change a verdict.
     pub policy: Policy,
+    pub identity: IdentitySettings,
     pub kafka: KafkaSettings,
     pub store: StoreSettings,
     pub register: RegisterSettings,
@@ -85,6 +87,7 @@ impl Config {
         let config = Self {
             policy: policy::read(&mut root, &facility.timezone),
             facility,
+            identity: shell::identity(root.child("identity")),
             kafka: shell::kafka(root.child("kafka")),
             store: shell::store(root.child("store")),
             register: shell::register(root.child("register")),

@@ -1,4 +1,5 @@
-//! Where chartsentry stands and what it is connected to. Nothing here changes a verdict.
+//! Where chartsentry stands and what it is connected to. Of this only `[identity]`, which says who is who, changes a
+//! verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -36,6 +37,13 @@ impl FacilitySettings {
     pub fn zone(&self) -> Result<Zone, String> {
         Zone::named(&self.timezone)
     }
+}
+
+/// `[identity]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdentitySettings {
+    /// The file that says which ids of users and patients are one person's; none by default.
+    pub crosswalk: Option<PathBuf>,
 }
 
 /// `[kafka]`
@@ -114,6 +122,12 @@ pub(super) fn facility(mut section: Section<'_>) -> FacilitySettings {
     };
     section.finish();
     settings
+}
+
+pub(super) fn identity(mut section: Section<'_>) -> IdentitySettings {
+    let crosswalk = section.text("crosswalk", "the path of the crosswalk's file").map(PathBuf::from);
+    section.finish();
+    IdentitySettings { crosswalk }
 }
 
 /// Kafka's own rule: letters, digits, `.`, `_` and `-`, at most 249 of them.

@@ -27,6 +27,9 @@ pub struct Counters {
     pub local_skipped: u64,
     /// Events without a time of their own that took the one of the syslog header.
     pub times_from_header: u64,
+    /// Ids of users, and of patients, in whose place the crosswalk put another.
+    pub users_renamed: u64,
+    pub patients_renamed: u64,
     formats: [u64; Format::ALL.len()],
 }
 
@@ -71,6 +74,8 @@ impl Counters {
         self.local_repeated += other.local_repeated;
         self.local_skipped += other.local_skipped;
         self.times_from_header += other.times_from_header;
+        self.users_renamed += other.users_renamed;
+        self.patients_renamed += other.patients_renamed;
         for (sum, count) in self.formats.iter_mut().zip(other.formats) {
             *sum += count;
         }
@@ -92,6 +97,7 @@ mod tests {
         let mut one = Counters::default();
         one.add_records(Format::CanonicalCsv, 3);
         one.add_reject(RejectCode::Future);
+        (one.users_renamed, one.patients_renamed) = (4, 5);
         for name in 0..MAX_NAMES + 5 {
             one.add_unknown(&name.to_string(), 1);
         }
@@ -101,6 +107,7 @@ mod tests {
         let mut sum = one.clone();
         sum.add(&one);
         assert_eq!((sum.records, sum.rejected()), (6, 2));
+        assert_eq!((sum.users_renamed, sum.patients_renamed), (8, 10));
         assert_eq!(sum.formats(), BTreeMap::from([(Format::CanonicalCsv, 6)]));
         assert_eq!(sum.unknown_fields["7"], 2);
     }

@@ -7,6 +7,7 @@ use memchr::memchr_iter;
 use super::canonical::ndjson::{Flat, Kind, not_json};
 use super::canonical::{self, Row};
 use super::context::{self, Table};
+use super::crosswalk::Crosswalk;
 use super::foreign::Export;
 use super::format::{Body, Expect};
 use super::json::visit_document;
@@ -58,6 +59,8 @@ pub struct Decoder {
     full_url: Option<String>,
     /// The column map that is in use, put to the file's header.
     pub(super) bound: Option<(Export, Bound)>,
+    /// Which ids mean one person.
+    pub(super) crosswalk: Option<Arc<Crosswalk>>,
 }
 
 impl Decoder {
@@ -71,7 +74,14 @@ impl Decoder {
             fhir_desk: fhir::resources::Desk::default(),
             full_url: None,
             bound: None,
+            crosswalk: None,
         }
+    }
+
+    /// The same decoder, whose ids of users and patients are those that the crosswalk says.
+    #[must_use]
+    pub fn with_crosswalk(self, crosswalk: Option<Arc<Crosswalk>>) -> Self {
+        Self { crosswalk, ..self }
     }
 
     /// What was counted so far.
@@ -82,8 +92,7 @@ impl Decoder {
         counters
     }
 
-    /// Decodes a chunk of a file.
-    pub fn chunk<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
+    pub(super) fn read_chunk<S: DecodeSink + ?Sized>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
         match &chunk.layout.body {
             Body::AccessCsv(columns) => canonical::csv::read_chunk(self, chunk, columns, sink),
             Body::TableCsv(table, columns) => context::csv::read_chunk(self, chunk, *table, columns, sink),
@@ -156,8 +165,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes one access message: a canonical event, a FHIR AuditEvent or a Bundle of them.
-    pub fn access_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
+    pub(super) fn read_access<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
         if messages::looks_like(value) {
             return self.message_value(value, Expect::Accesses, at, sink);
         }
@@ -169,9 +177,7 @@ impl Decoder {
         self.count_and_refuse(at, fault, value, Format::CanonicalNdjson, sink);
     }
 
-    /// Decodes one message of a compacted context topic. `key` is the record's identity; no value
-    /// withdraws it as of `timestamp`.
-    pub fn context_message<S: DecodeSink + ?Sized>(
+    pub(super) fn read_context<S: DecodeSink + ?Sized>(
         &mut self,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
@@ -207,8 +213,7 @@ impl Decoder {
         })
     }
 
-    /// Decodes one row of a columnar access log.
-    pub fn access_row<S: DecodeSink + ?Sized>(&mut self, row: &Row<'_>, at: At<'_>, sink: &mut S) {
+    pub(super) fn read_access_row<S: DecodeSink + ?Sized>(&mut self, row: &Row<'_>, at: At<'_>, sink: &mut S) {
         self.counters.add_records(Format::CanonicalParquet, 1);
         match canonical::event(row, &mut self.clock) {
             Ok(event) => {
@@ -222,8 +227,13 @@ impl Decoder {
         }
     }
 
-    /// Decodes one row of a columnar context table; `cells` in the order of [`Table::columns`].
-    pub fn context_row<S: DecodeSink + ?Sized>(&mut self, table: Table, cells: &[&str], at: At<'_>, sink: &mut S) {
+    pub(super) fn read_context_row<S: DecodeSink + ?Sized>(
+        &mut self,
+        table: Table,
+        cells: &[&str],
+        at: At<'_>,
+        sink: &mut S,
+    ) {
         self.counters.add_records(Format::ContextParquet, 1);
         match context::record(table, cells, &mut self.clock) {
             Ok(record) => self.found_context(context::update(table, record), at.line, sink),

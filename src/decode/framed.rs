@@ -163,8 +163,7 @@ impl Decoder {
         self.refuse(at, fault, text.as_bytes(), sink);
     }
 
-    /// Decodes one message of a feed: HL7 v2 (one or several), a FHIR resource or Bundle as JSON or XML.
-    pub fn feed_message<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
+    pub(super) fn read_feed<S: DecodeSink + ?Sized>(&mut self, value: &[u8], at: At<'_>, sink: &mut S) {
         if value.len() > MAX_RECORD {
             self.count_and_refuse(at, too_long(), value, Format::Hl7, sink);
         } else if hl7::looks_like(value) {

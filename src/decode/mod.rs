@@ -5,12 +5,14 @@
 //! and tells a [`DecodeSink`] what it found. Events borrow from the chunk they stand in.
 //!
 //! Whatever the format, empty or blank text is a missing value and surrounding white space is no
-//! part of a value, so the same event reads the same from CSV, NDJSON and Parquet.
+//! part of a value, so the same event reads the same from CSV, NDJSON and Parquet. Ids of users and patients go
+//! through the [`crosswalk::Crosswalk`] of the site, where there is one, before a sink hears of them.
 
 pub mod canonical;
 mod collect;
 pub mod context;
 mod counters;
+pub mod crosswalk;
 pub mod csv;
 mod decoder;
 pub mod detect;
@@ -23,6 +25,7 @@ pub mod hl7;
 pub mod json;
 pub mod mapped;
 pub mod messages;
+mod renamed;
 mod rows;
 mod scan;
 pub mod synthea;

@@ -1,5 +1,7 @@
 //! An access joined with what is known about it: actor, patient, relationships.
 
+use std::borrow::Cow;
+
 use jiff::ToSpan as _;
 
 use crate::model::time::{Timestamp, Zone};
@@ -35,13 +37,13 @@ pub struct View<'v> {
     pub now: Timestamp,
     pub context: &'v Context,
     pub zone: &'v Zone,
-    /// The staff record in force at the access.
-    pub actor: Option<&'v Member>,
+    /// What the staff records in force at the access say.
+    pub actor: Option<Cow<'v, Member>>,
     /// Whether the person was employed at the access, as the newest staff record says. True
     /// where there is none.
     pub is_employed: bool,
     /// The demographics in force at the access.
-    pub chart: Option<&'v Chart>,
+    pub chart: Option<Cow<'v, Chart>>,
     /// Where the event, the home department and the roster place the user; may hold [`NONE`].
     pub departments: &'v [u32],
     /// The patient's other numbers.
@@ -78,7 +80,7 @@ impl<'v> View<'v> {
         let newest = context.member(access.user).and_then(|member| member.newest(now));
         let is_employed = newest.is_none_or(|member| member.works_at(access.at, zone));
         // Who does not work here any more does not belong to a department.
-        places(access, actor.filter(|_| is_employed).map(|actor| actor.department), departments);
+        places(access, actor.as_deref().filter(|_| is_employed).map(|actor| actor.department), departments);
         if let Some(roster) = context.roster(access.user) {
             roster.departments(access.at, now, departments);
         }
@@ -117,7 +119,8 @@ impl<'v> View<'v> {
     /// Whether the chart is the user's own.
     #[must_use]
     pub fn is_own_chart(&self) -> bool {
-        self.actor.is_some_and(|actor| actor.person.patient != NONE && self.is_patient(actor.person.patient))
+        let number = self.actor.as_deref().map_or(NONE, |actor| actor.person.patient);
+        number != NONE && self.is_patient(number)
     }
 
     /// The numbers of the patient: the one that was opened, then the others.
@@ -151,14 +154,14 @@ impl<'v> View<'v> {
         [holders, self.context.population.patients(midnight).max(holders)]
     }
 
-    /// A user's staff record in force at the access.
+    /// What a user's staff records in force at the access say.
     #[must_use]
-    pub fn staff(&self, user: u32) -> Option<&'v Member> {
+    pub fn staff(&self, user: u32) -> Option<Cow<'v, Member>> {
         self.context.member(user).and_then(|member| member.in_force(self.access.at, self.now))
     }
 
-    /// The patient as a member of the staff: user and record in force at the access.
-    pub fn patient_as_staff(&self) -> impl Iterator<Item = (u32, &'v Member)> {
+    /// The patient as a member of the staff: user and what the records in force at the access say.
+    pub fn patient_as_staff(&self) -> impl Iterator<Item = (u32, Cow<'v, Member>)> {
         let users = self.patients().flat_map(|patient| self.context.staff_of(patient));
         let records = users.filter(|&user| user != self.access.user).filter_map(|user| Some((user, self.staff(user)?)));
         records.filter(|(_, member)| self.is_patient(member.person.patient))
@@ -182,7 +185,7 @@ impl<'v> View<'v> {
     #[must_use]
     pub fn is_of_any_class(&self, classes: &[String]) -> bool {
         let is_of = |actor: &Member| classes.iter().any(|class| self.context.is_of_class(actor.role, class));
-        self.actor.is_some_and(is_of)
+        self.actor.as_deref().is_some_and(is_of)
     }
 
     /// Whether the roster of that day has the person at work at the access, with a margin around each shift.
@@ -197,15 +200,15 @@ impl<'v> View<'v> {
 
     /// Every surname key that the user has or had, as known by now.
     pub fn actor_surnames(&self) -> impl Iterator<Item = u32> {
-        let versions = self.context.member(self.access.user).into_iter();
-        versions.flat_map(|versions| versions.known(self.now)).flat_map(|member| member.person.surnames.iter().copied())
+        let records = self.context.member(self.access.user).into_iter();
+        records.flat_map(|records| records.known(self.now)).flat_map(|member| member.person.surnames.iter().copied())
     }
 
     /// Whether the patient has or had this surname key, as known by now.
     #[must_use]
     pub fn chart_has_surname(&self, key: u32) -> bool {
-        let mut versions = self.patients().filter_map(|patient| self.context.chart(patient));
-        versions.any(|versions| versions.known(self.now).any(|chart| chart.surnames.contains(&key)))
+        let mut records = self.patients().filter_map(|patient| self.context.chart(patient));
+        records.any(|records| records.known(self.now).any(|chart| chart.surnames.contains(&key)))
     }
 }
 
@@ -226,11 +229,13 @@ fn search(access: &Access, now: Timestamp, context: &Context, departments: &[u32
 
 /// The demographics of a patient with several numbers: those of the number that goes on.
 fn surviving<'c>(
-    own: Option<&'c Chart>,
+    own: Option<Cow<'c, Chart>>,
     same: &[u32],
-    in_force: impl Fn(u32) -> Option<&'c Chart>,
-) -> Option<&'c Chart> {
-    let goes_on = |chart: &&Chart| chart.merged_into == NONE;
-    let other = || same.iter().filter_map(|&patient| in_force(patient)).find(goes_on);
-    own.filter(goes_on).or_else(other).or(own)
+    in_force: impl Fn(u32) -> Option<Cow<'c, Chart>>,
+) -> Option<Cow<'c, Chart>> {
+    let goes_on = |chart: &Cow<'c, Chart>| chart.merged_into == NONE;
+    if own.as_ref().is_some_and(goes_on) {
+        return own;
+    }
+    same.iter().filter_map(|&patient| in_force(patient)).find(goes_on).or(own)
 }

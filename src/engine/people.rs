@@ -1,5 +1,7 @@
 //! Staff and patients, in versions.
 
+mod records;
+
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 
@@ -7,6 +9,7 @@ use crate::model::span::Span;
 use crate::model::time::{Timestamp, Zone};
 
 use super::dictionary::{NONE, insert_sparing};
+pub use records::{Joint, Records};
 
 /// What tells who somebody is, in numbers of the dictionary.
 #[derive(Clone, Debug)]
@@ -99,10 +102,10 @@ impl Chart {
 }
 
 /// Versions of one record, each known from an instant until the next one or its withdrawal.
-#[derive(Clone, Debug)]
-pub struct Versions<T>(Vec<Version<T>>);
+#[derive(Debug)]
+struct Versions<T>(Vec<Version<T>>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Version<T> {
     known_from: Timestamp,
     withdrawn_at: Timestamp,
@@ -117,7 +120,7 @@ impl<T> Default for Versions<T> {
 
 impl<T> Versions<T> {
     /// Adds a version; one that is known from the same instant is replaced.
-    pub(super) fn insert(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, value: T) {
+    fn insert(&mut self, known_from: Timestamp, withdrawn_at: Timestamp, value: T) {
         let version = Version { known_from, withdrawn_at, value };
         match self.0.binary_search_by_key(&known_from, |old| old.known_from) {
             Ok(place) => self.0[place] = version,
@@ -126,45 +129,41 @@ impl<T> Versions<T> {
     }
 
     /// Takes the whole record back from `at` on.
-    pub(super) fn withdraw(&mut self, at: Timestamp) {
+    fn withdraw(&mut self, at: Timestamp) {
         for version in &mut self.0 {
             version.withdrawn_at = version.withdrawn_at.min(at);
         }
     }
 
-    /// The only version, with the instant from which it is known, where there is one and nobody took it
-    /// back.
-    #[must_use]
-    pub(super) fn only(&self) -> Option<(Timestamp, &T)> {
+    /// The instant from which the only version is known, where there is one and nobody took it back.
+    fn known_since(&self) -> Option<Timestamp> {
         match self.0.as_slice() {
-            [version] if version.withdrawn_at == Timestamp::MAX => Some((version.known_from, &version.value)),
+            [version] if version.withdrawn_at == Timestamp::MAX => Some(version.known_from),
             _ => None,
         }
     }
 
     /// The version that was in force at an access, seen from `now`: the last one known by then; for an
     /// access before the record was known, the first one known since.
-    #[must_use]
-    pub fn in_force(&self, at: Timestamp, now: Timestamp) -> Option<&T> {
+    fn in_force(&self, at: Timestamp, now: Timestamp) -> Option<&Version<T>> {
         let by_then = self.0.iter().rev().find(|version| version.known_from <= at.min(now));
         let since = || self.0.iter().find(|version| version.known_from <= now);
-        by_then.or_else(since).filter(|version| now < version.withdrawn_at).map(|version| &version.value)
+        by_then.or_else(since).filter(|version| now < version.withdrawn_at)
     }
 
     /// The newest version known by `now`: what it says of the past corrects what was said before.
-    #[must_use]
-    pub fn newest(&self, now: Timestamp) -> Option<&T> {
+    fn newest(&self, now: Timestamp) -> Option<&Version<T>> {
         let known = self.0.iter().rev().find(|version| version.known_from <= now);
-        known.filter(|version| now < version.withdrawn_at).map(|version| &version.value)
+        known.filter(|version| now < version.withdrawn_at)
     }
 
     /// Every version, oldest first.
-    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+    fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|version| &version.value)
     }
 
     /// Every version known by `now`, oldest first.
-    pub fn known(&self, now: Timestamp) -> impl Iterator<Item = &T> {
+    fn known(&self, now: Timestamp) -> impl Iterator<Item = &T> {
         self.0
             .iter()
             .filter(move |version| version.known_from <= now && now < version.withdrawn_at)
@@ -181,12 +180,15 @@ mod tests {
         let mut versions = Versions::default();
         versions.insert(Timestamp(20), Timestamp::MAX, "ward b");
         versions.insert(Timestamp(10), Timestamp::MAX, "ward a");
-        assert_eq!(versions.in_force(Timestamp(15), Timestamp(30)), Some(&"ward a"));
-        assert_eq!(versions.in_force(Timestamp(25), Timestamp(30)), Some(&"ward b"));
-        assert_eq!(versions.in_force(Timestamp(5), Timestamp(30)), Some(&"ward a"));
-        assert_eq!(versions.in_force(Timestamp(5), Timestamp(7)), None);
+        let in_force = |versions: &Versions<&'static str>, at: i64, now: i64| {
+            versions.in_force(Timestamp(at), Timestamp(now)).map(|version| version.value)
+        };
+        assert_eq!(in_force(&versions, 15, 30), Some("ward a"));
+        assert_eq!(in_force(&versions, 25, 30), Some("ward b"));
+        assert_eq!(in_force(&versions, 5, 30), Some("ward a"));
+        assert_eq!(in_force(&versions, 5, 7), None);
         assert_eq!(versions.known(Timestamp(15)).count(), 1);
         versions.withdraw(Timestamp(40));
-        assert_eq!(versions.in_force(Timestamp(25), Timestamp(40)), None);
+        assert_eq!(in_force(&versions, 25, 40), None);
     }
 }

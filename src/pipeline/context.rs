@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use crate::decode::context::Table;
+use crate::decode::crosswalk::Crosswalk;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect};
 use crate::engine::Engine;
 use crate::engine::context::Draft;
@@ -56,18 +58,19 @@ impl DecodeSink for Facts<'_> {
     }
 }
 
-/// Reads every table of `dir` into the engine.
+/// Reads every table of `dir` into the engine, with the ids that the crosswalk says.
 ///
 /// # Errors
 /// A table that cannot be read, or of which no row can; the message names it.
-pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
+pub fn load(dir: &Path, zone: &Zone, crosswalk: Option<&Arc<Crosswalk>>, engine: &mut Engine) -> Result<Loaded> {
+    let decoder = Decoder::new(zone.clone()).with_crosswalk(crosswalk.cloned());
     let listing = ContextDir::list(dir)?;
     let mut loaded = Loaded { missing: listing.missing(), ..Loaded::default() };
     for (table, path) in &listing.files {
         let files = Files {
             paths: vec![path.clone()],
             expect: Expect::Table(*table),
-            at_once: 2 * rayon::current_num_threads(),
+            decoders: vec![decoder.clone(); 2 * rayon::current_num_threads()],
         };
         let counters = load_files(files, zone, engine, &mut loaded)?;
         if counters.records > 0 && counters.context_updates == 0 {
@@ -80,24 +83,23 @@ pub fn load(dir: &Path, zone: &Zone, engine: &mut Engine) -> Result<Loaded> {
         loaded.counters.add(&counters);
     }
     // What a message says may depend on those before it.
-    let feeds = Files { paths: listing.feeds, expect: Expect::Feed, at_once: 1 };
+    let feeds = Files { paths: listing.feeds, expect: Expect::Feed, decoders: vec![decoder] };
     let counters = load_files(feeds, zone, engine, &mut loaded)?;
     loaded.counters.add(&counters);
     Ok(loaded)
 }
 
-/// Files that are read together, and how many decoders share them.
+/// Files that are read together, and the decoders that share them.
 struct Files {
     paths: Vec<PathBuf>,
     expect: Expect,
-    at_once: usize,
+    decoders: Vec<Decoder>,
 }
 
 fn load_files(files: Files, zone: &Zone, engine: &mut Engine, loaded: &mut Loaded) -> Result<Counters> {
-    let Files { paths, expect, at_once } = files;
+    let Files { paths, expect, mut decoders } = files;
     let sizes = Sizes { block: BLOCK, ..Sizes::default() };
     let mut pieces = BlockReader::new(paths, expect, sizes);
-    let mut decoders = vec![Decoder::new(zone.clone()); at_once];
     let (mut found, mut rows) = (Vec::new(), Rows::default());
     loop {
         let group: Vec<Piece> = pieces.by_ref().take(decoders.len()).collect::<Result<_, _>>()?;

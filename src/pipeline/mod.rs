@@ -10,6 +10,7 @@ pub mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod daemon;
+pub mod identity;
 pub mod register;
 pub mod replay;
 pub mod take;

@@ -141,7 +141,8 @@ impl Pen<'_> {
         self.add_staff(members)
     }
 
-    /// Members of the workforce join those that are known, or take the place of an older row of theirs.
+    /// Members of the workforce join those that are known, or take the place of an older row of theirs. A row without a
+    /// name or a manager leaves what is known of these: another record of the same person may have told it.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -149,7 +150,12 @@ impl Pen<'_> {
         let wrap = StoreError::sql(WRITE);
         let mut put = self
             .transaction
-            .prepare_cached("INSERT OR REPLACE INTO staff (user_id, name, manager_id) VALUES (?1, ?2, ?3)")
+            .prepare_cached(
+                "INSERT INTO staff (user_id, name, manager_id) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (user_id) DO UPDATE SET
+                   name = CASE excluded.name WHEN '' THEN staff.name ELSE excluded.name END,
+                   manager_id = coalesce(excluded.manager_id, staff.manager_id)",
+            )
             .map_err(&wrap)?;
         for member in members {
             put.execute(params![member.user_id, member.name, member.manager_id]).map_err(&wrap)?;
@@ -288,4 +294,30 @@ fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), StoreError
         put.execute(params![incident, case.case_id]).map_err(&wrap)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breach::case::staff::Staff;
+    use crate::store::{Register, StoreOptions};
+
+    fn member(name: &str, manager_id: Option<&str>) -> Member {
+        Member { user_id: "u1".to_owned(), name: name.to_owned(), manager_id: manager_id.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_row_of_the_workforce_that_says_less_leaves_what_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { path: folder.path().join("register.db"), key: None };
+        let mut register = Register::open(&options).unwrap();
+        for row in [member("Ada Quill", Some("u2")), member("", None)] {
+            register.write(|pen| pen.add_staff(&[row])).unwrap();
+        }
+        assert_eq!(register.staff().unwrap(), [member("Ada Quill", Some("u2"))].into_iter().collect::<Staff>());
+        register.write(|pen| pen.add_staff(&[member("Ada Berg", Some("u3"))])).unwrap();
+        assert_eq!(register.staff().unwrap(), [member("Ada Berg", Some("u3"))].into_iter().collect::<Staff>());
+        register.write(|pen| pen.put_staff(&[member("Ada Berg", None)])).unwrap();
+        assert_eq!(register.staff().unwrap(), [member("Ada Berg", None)].into_iter().collect::<Staff>());
+    }
 }

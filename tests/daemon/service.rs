@@ -11,7 +11,11 @@ use super::on_both_brokers;
 use super::process::{Process, config_text};
 use crate::support::{Broker, Message};
 
-on_both_brokers!(poison_is_set_aside_and_the_daemon_goes_on, messages_of_the_hospital_bring_context);
+on_both_brokers!(
+    poison_is_set_aside_and_the_daemon_goes_on,
+    messages_of_the_hospital_bring_context,
+    log_ins_and_record_numbers_meet_through_the_crosswalk
+);
 
 fn access(id: u32, at: &str) -> String {
     format!(
@@ -109,5 +113,35 @@ fn messages_of_the_hospital_bring_context(broker: &Broker) {
     let explained = |process: &Process| process.metric("chartsentry_accesses_total", "verdict=\"explained\"");
     assert_eq!(explained(&process), Some(2.0), "one by the ward's stay, one as a participant");
     assert_eq!(process.metric("chartsentry_rejects_total", "reason=\"invalid_json\""), Some(1.0));
+    assert_eq!(process.terminate().code(), Some(0));
+}
+
+fn log_ins_and_record_numbers_meet_through_the_crosswalk(broker: &Broker) {
+    broker.create_topic("who-audit", 1);
+    broker.create_compacted_topic("who-context", 1);
+    let message = |key: &str, value: &str| Message {
+        partition: 0,
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value.as_bytes().to_vec()),
+    };
+    let staff = r#"{"type":"workforce","user_id":"e1","family_name":"Quill"}"#;
+    let visit = r#"{"type":"relationship","relationship_id":"r1","kind":"encounter","patient_id":"mrn1","user_id":"e1",
+        "starts_at":"2026-06-01T05:00:00Z"}"#;
+    broker.produce("who-context", &[message("e1", staff), message("r1", visit)]);
+    let looks: Vec<Message> = (1..=2).map(|id| message("u1", &access(id, "2026-06-01T14:00:00Z"))).collect();
+    broker.produce("who-audit", &looks);
+
+    let folder = tempfile::tempdir().unwrap();
+    let crosswalk = folder.path().join("identity.csv");
+    std::fs::write(&crosswalk, "kind,id,alias\nuser,e1,u1\npatient,p1,mrn1\n").unwrap();
+    let config = config_text(broker, "who", folder.path(), "1s", "");
+    let config = format!("{config}[identity]\ncrosswalk = \"{}\"\n", crosswalk.display());
+    let mut process = Process::start(folder.path(), &config);
+    process.wait_until_ready();
+    process.wait("the verdicts", |process| process.metric("chartsentry_accesses_total", "") == Some(2.0));
+    let explained = process.metric("chartsentry_accesses_total", "verdict=\"explained\"");
+    assert_eq!(explained, Some(1.0), "the visit is told under another id of both");
+    let log = process.log();
+    assert!(log.contains("identity crosswalk") && log.contains("users=1 patients=1"), "{log}");
     assert_eq!(process.terminate().code(), Some(0));
 }

@@ -10,6 +10,7 @@ mod render;
 mod show;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -17,9 +18,10 @@ use clap::{Args, Subcommand};
 use crate::breach::case::Case;
 use crate::cli::deadlines::Spoken;
 use crate::config::{Config, Keeper, Secrets};
+use crate::decode::crosswalk::Crosswalk;
 use crate::model::time::{Timestamp, Zone};
-use crate::pipeline::clock;
 use crate::pipeline::register::Office;
+use crate::pipeline::{clock, identity};
 
 const EXAMPLE: &str = "\
 Example: a case for each incident that a replay handed over, then what needs attention, then one of them
@@ -74,6 +76,8 @@ struct Desk {
     config: Option<PathBuf>,
     /// The facility's name, where one is configured.
     facility: Option<String>,
+    /// The crosswalk's file, where one is configured.
+    crosswalk: Option<PathBuf>,
     office: Office,
     zone: Zone,
 }
@@ -83,7 +87,13 @@ impl Desk {
         let (config, secrets) = settings(path)?;
         let office = Office::open(&config, &secrets, creates)?;
         let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
-        Ok(Self { config: path.map(Path::to_owned), facility: config.facility.name, office, zone })
+        let (facility, crosswalk) = (config.facility.name, config.identity.crosswalk);
+        Ok(Self { config: path.map(Path::to_owned), facility, crosswalk, office, zone })
+    }
+
+    /// Reads the crosswalk that the command line names, else the configured one.
+    fn crosswalk(&self, file: Option<&Path>) -> Result<Option<Arc<Crosswalk>>> {
+        Ok(identity::load(file.or(self.crosswalk.as_deref()))?)
     }
 
     /// The instant for which something is shown.

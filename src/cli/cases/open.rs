@@ -12,6 +12,7 @@ use crate::cli::map;
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
 use crate::pipeline::register::Bringing;
+use crate::pipeline::register::evidence::Reading;
 use crate::pipeline::register::opening::{Opened, Opening};
 
 /// Open cases from handoffs, or widen those that know them
@@ -31,6 +32,9 @@ pub(super) struct OpenArgs {
     /// Access logs for the rows behind each case: files or globs
     #[arg(long, value_name = "LOG")]
     evidence: Vec<String>,
+    /// Which ids of users and patients are one person's, instead of the file that [identity] names
+    #[arg(long, value_name = "FILE")]
+    crosswalk: Option<PathBuf>,
     /// A column map of your own for the logs; may be given several times
     #[arg(long = "map", value_name = "MAP")]
     maps: Vec<PathBuf>,
@@ -43,12 +47,12 @@ pub(super) struct OpenArgs {
 }
 
 pub(super) fn run(desk: &mut Desk, args: &OpenArgs) -> Result<()> {
+    let crosswalk = desk.crosswalk(args.crosswalk.as_deref())?;
     let opening = Opening {
         handoffs: &args.handoffs,
         context: args.context.as_deref(),
         evidence: &args.evidence,
-        maps: map::load_all(&args.maps)?,
-        zone: &desk.zone,
+        reading: Reading { maps: map::load_all(&args.maps)?, crosswalk: crosswalk.as_ref(), zone: &desk.zone },
         bringing: Bringing {
             by: args.by.as_deref().map(str::trim).filter(|by| !by.is_empty()).unwrap_or(REGISTER),
             at: clock::now(),

@@ -10,8 +10,9 @@ use super::Desk;
 use crate::cli::map;
 use crate::cli::style::Paint;
 use crate::pipeline::clock;
+use crate::pipeline::register::evidence::{self, Reading};
 use crate::pipeline::register::packet::Given;
-use crate::pipeline::register::{evidence, people};
+use crate::pipeline::register::people;
 
 /// Write one case as a folder: evidence, drafts of report and notices, ledger, index with hashes
 #[derive(Args, Debug)]
@@ -33,6 +34,9 @@ pub(super) struct PacketArgs {
     /// Access logs for rows that the register does not keep: files or globs
     #[arg(long, value_name = "LOG")]
     evidence: Vec<String>,
+    /// Which ids of users and patients are one person's, instead of the file that [identity] names
+    #[arg(long, value_name = "FILE")]
+    crosswalk: Option<PathBuf>,
     /// A column map of your own for the logs; may be given several times
     #[arg(long = "map", value_name = "MAP")]
     maps: Vec<PathBuf>,
@@ -40,12 +44,12 @@ pub(super) struct PacketArgs {
 
 pub(super) fn run(desk: &Desk, args: &PacketArgs) -> Result<()> {
     let case = desk.office.case(&desk.office.find(&args.case)?)?;
-    let people = args.context.as_deref().map(|dir| people::read(dir, &desk.zone)).transpose()?;
+    let crosswalk = desk.crosswalk(args.crosswalk.as_deref())?;
+    let reading = Reading { maps: map::load_all(&args.maps)?, crosswalk: crosswalk.as_ref(), zone: &desk.zone };
+    let people = args.context.as_deref().map(|dir| people::read(dir, reading.zone, reading.crosswalk)).transpose()?;
     let rows = match args.evidence.is_empty() {
         true => Vec::new(),
-        false => {
-            evidence::collect(std::slice::from_ref(&case), &args.evidence, map::load_all(&args.maps)?, &desk.zone)?
-        }
+        false => evidence::collect(std::slice::from_ref(&case), &args.evidence, reading)?,
     };
     let given =
         Given { out: &args.out, now: clock::now(), facility: desk.facility.as_deref(), people: people.as_ref(), rows };

@@ -97,7 +97,12 @@ impl<'v> View<'v> {
             }
             let mut parts = target.split("/_history").next()?.rsplit('/');
             parts.next()?;
-            parts.next().filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.is_empty())
+            // A folder of some other address is no type.
+            let is_type = |name: &&str| {
+                name.starts_with(|first: char| first.is_ascii_uppercase())
+                    && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+            };
+            parts.next().filter(is_type)
         };
         text(reference, &["type"]).or_else(named)
     }

@@ -18,6 +18,11 @@ fn known(recorded: Recorded) -> (Timestamp, Timestamp) {
     (recorded.at.unwrap_or(Timestamp::MIN), recorded.withdrawn_at.unwrap_or(Timestamp::MAX))
 }
 
+/// The record number of a member of the staff, and the department.
+const fn place(member: &Member) -> (u32, u32) {
+    (member.person.patient, member.department)
+}
+
 /// From here everything that was not taken back is known.
 const LAST: Timestamp = Timestamp(i64::MAX - 1);
 
@@ -54,25 +59,33 @@ impl Context {
 
     fn add_member(&mut self, record: u32, user: u32, value: Member, recorded: Recorded) {
         let (known_from, withdrawn_at) = known(recorded);
-        let (patient, department) = (value.person.patient, value.department);
+        let patient = value.person.patient;
         if known_from < self.staff_since {
             self.staff_since = known_from;
             self.touch(known_from, Timestamp::MIN, Timestamp::MAX, Target::Everyone);
         }
-        let zone = &self.zone;
-        let versions = grown(&mut self.members, user);
+        let (zone, keys) = (&self.zone, &self.keys);
+        let records = grown(&mut self.members, user);
+        let joined = records.newest(LAST).map(|member| place(&member));
+        let counted: Vec<(u32, u32)> = records.known(LAST).map(place).chain(joined).collect();
+        let own = place(&value);
         if patient != NONE {
-            let was_here = |member: &Member| member.person.patient == patient && member.department == department;
-            if department != NONE && !versions.known(LAST).any(was_here) {
-                self.population.add(Trait::Department(department), known_from);
-            }
             let staff = self.staff_of.entry(patient).or_default();
             if !staff.contains(&user) {
                 staff.push(user);
             }
         }
-        versions.insert(known_from, withdrawn_at, Member { record, ..value });
-        let brief = versions.only().map(|(known_from, member)| Brief::of(member, zone, known_from));
+        let comes_before = |other: u32| keys.text(record) < keys.text(other);
+        records.insert(record, (known_from, withdrawn_at), Member { record, ..value }, comes_before);
+        let brief = records.lasting().map(|(known_from, member)| Brief::of(&member, zone, known_from));
+        // The record number may stand in one record and the department in another.
+        let joined = records.newest(LAST).map(|member| place(&member)).filter(|joined| *joined != own);
+        let since = records.lasting().map_or(known_from, |(since, _)| since);
+        for (found, since) in [(own, known_from)].into_iter().chain(joined.map(|joined| (joined, since))) {
+            if found.0 != NONE && found.1 != NONE && !counted.contains(&found) {
+                self.population.add(Trait::Department(found.1), since);
+            }
+        }
         *grown(&mut self.briefs, user) = brief.unwrap_or_default();
         self.slots.insert(record, Slot::Member(user));
         self.touch_always(known_from, withdrawn_at, Target::User(user));
@@ -95,7 +108,9 @@ impl Context {
             self.merge(patient, value.merged_into);
         }
         *grown(&mut self.sensitive, patient) |= is_sensitive;
-        grown(&mut self.charts, patient).insert(known_from, withdrawn_at, value);
+        let keys = &self.keys;
+        let comes_before = |other: u32| keys.text(record) < keys.text(other);
+        grown(&mut self.charts, patient).insert(record, (known_from, withdrawn_at), value, comes_before);
         self.slots.insert(record, Slot::Chart(patient));
         self.touch_always(known_from, withdrawn_at, Target::Patient(patient));
     }
@@ -115,7 +130,7 @@ impl Context {
     /// Counts a patient once, and each of their traits once.
     fn count(&mut self, patient: u32, new: &Chart, known_from: Timestamp) {
         let earlier = self.charts.get(patient as usize);
-        let had = |wanted: &dyn Fn(&Chart) -> bool| earlier.is_some_and(|versions| versions.known(LAST).any(wanted));
+        let had = |wanted: &dyn Fn(&Chart) -> bool| earlier.is_some_and(|records| records.known(LAST).any(wanted));
         if !had(&|_| true) {
             self.population.add_patient(known_from);
         }
@@ -256,7 +271,7 @@ impl Context {
         for slot in self.slots.of(record).collect::<Vec<_>>() {
             match slot {
                 Slot::Member(user) => {
-                    self.members[user as usize].withdraw(at);
+                    self.members[user as usize].withdraw(record, at);
                     self.briefs[user as usize] = Brief::default();
                     self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::User(user));
                     let charts = self.members[user as usize].all().map(|member| member.person.patient);
@@ -265,7 +280,7 @@ impl Context {
                     }
                 }
                 Slot::Chart(patient) => {
-                    self.charts[patient as usize].withdraw(at);
+                    self.charts[patient as usize].withdraw(record, at);
                     self.touch(at, Timestamp::MIN, Timestamp::MAX, Target::Patient(patient));
                 }
                 Slot::Contact(patient) => {

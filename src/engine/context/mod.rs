@@ -18,7 +18,7 @@ use super::detectors;
 use super::dictionary::{Dictionary, KeyTable, NONE, hash_text};
 use super::feeds::Feeds;
 use super::grace::GraceTable;
-use super::people::{Chart, Member, Person, Versions};
+use super::people::{Chart, Member, Person, Records};
 use super::population::Population;
 use super::relations::TieTable;
 use super::roles;
@@ -108,11 +108,11 @@ pub struct Context {
     classes_of: Vec<Vec<String>>,
     /// Users who are, or were, patients under an MRN.
     staff_of: HashMap<u32, Vec<u32>, FxBuildHasher>,
-    members: Vec<Versions<Member>>,
+    members: Vec<Records<Member>>,
     briefs: Vec<Brief>,
     /// Patients of whom some version is sensitive.
     sensitive: Vec<bool>,
-    charts: Vec<Versions<Chart>>,
+    charts: Vec<Records<Chart>>,
     /// Patients of whom some version was merged with another number, both ways.
     merges: HashMap<u32, Vec<u32>, FxBuildHasher>,
     contacts: HashMap<u32, Vec<Contact>, FxBuildHasher>,
@@ -164,9 +164,9 @@ impl Context {
         std::mem::take(&mut self.touches)
     }
 
-    /// The staff record of a user.
+    /// The staff records of a user.
     #[must_use]
-    pub fn member(&self, user: u32) -> Option<&Versions<Member>> {
+    pub fn member(&self, user: u32) -> Option<&Records<Member>> {
         self.members.get(user as usize)
     }
 
@@ -176,9 +176,9 @@ impl Context {
         if brief.known_from <= now {
             return Some(*brief);
         }
-        let versions = self.member(user)?;
-        let member = versions.in_force(at, now)?;
-        let newest = Brief::of(versions.newest(now)?, &self.zone, Timestamp::MIN);
+        let records = self.member(user)?;
+        let member = records.in_force(at, now)?;
+        let newest = Brief::of(records.newest(now)?.as_ref(), &self.zone, Timestamp::MIN);
         Some(Brief { department: member.department, patient: member.person.patient, ..newest })
     }
 
@@ -189,7 +189,7 @@ impl Context {
 
     /// The demographics of a patient.
     #[must_use]
-    pub fn chart(&self, patient: u32) -> Option<&Versions<Chart>> {
+    pub fn chart(&self, patient: u32) -> Option<&Records<Chart>> {
         self.charts.get(patient as usize)
     }
 
@@ -227,13 +227,13 @@ impl Context {
     /// Whether a staff record names a user; true where no staff records are known at all.
     #[must_use]
     pub fn lists_user(&self, user: u32, now: Timestamp) -> bool {
-        now < self.staff_since || self.member(user).is_some_and(|member| member.newest(now).is_some())
+        now < self.staff_since || self.member(user).is_some_and(|records| records.is_known(now))
     }
 
     /// Whether a patient record names a chart; true where no patient records are known at all.
     #[must_use]
     pub fn lists_patient(&self, patient: u32, now: Timestamp) -> bool {
-        now < self.charts_since || self.chart(patient).is_some_and(|chart| chart.newest(now).is_some())
+        now < self.charts_since || self.chart(patient).is_some_and(|records| records.is_known(now))
     }
 
     /// Lead and tail by kind.

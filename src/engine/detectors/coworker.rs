@@ -31,6 +31,8 @@
 //! Boxwala et al., Using statistical and machine learning to help institutions detect suspicious access
 //! to electronic health records, JAMIA 2011.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, entry, lift, of_patients};
@@ -61,8 +63,8 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        let mine = view.actor?.department;
-        let works_here = |(_, colleague): (u32, &Member)| colleague.department == mine;
+        let mine = view.actor.as_deref()?.department;
+        let works_here = |(_, colleague): (u32, Cow<'_, Member>)| colleague.department == mine;
         if mine == NONE || view.is_own_chart() || !view.patient_as_staff().any(works_here) {
             return None;
         }

@@ -52,7 +52,7 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        view.chart?.is_decoy.then_some(Finding { weight: self.weight, numbers: [0, 0] })
+        view.chart.as_deref()?.is_decoy.then_some(Finding { weight: self.weight, numbers: [0, 0] })
     }
 
     fn reason(&self, _: &Evidence) -> String {

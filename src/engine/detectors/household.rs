@@ -60,7 +60,7 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        let (actor, chart) = view.actor.zip(view.chart)?;
+        let (actor, chart) = view.actor.as_deref().zip(view.chart.as_deref())?;
         let dwelling = chart.home.dwelling;
         if dwelling == NONE || actor.home.dwelling != dwelling || view.is_own_chart() {
             return None;

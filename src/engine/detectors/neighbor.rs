@@ -70,7 +70,7 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        let (mine, theirs) = (view.actor?.home, view.chart?.home);
+        let (mine, theirs) = (view.actor.as_deref()?.home, view.chart.as_deref()?.home);
         let distance = mine.house.abs_diff(theirs.house);
         if mine.street == NONE || mine.street != theirs.street || view.is_own_chart() {
             return None;

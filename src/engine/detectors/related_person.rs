@@ -81,7 +81,7 @@ impl Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        let me = &view.actor?.person;
+        let me = &view.actor.as_deref()?.person;
         if view.is_own_chart() {
             return None;
         }

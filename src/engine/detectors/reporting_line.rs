@@ -30,6 +30,8 @@
 //! ## References
 //! 45 CFR 164.530(g), no retaliation; Boxwala et al., JAMIA 2011.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, entry};
@@ -78,7 +80,7 @@ impl Detector for Settings {
             return None;
         }
         let user = view.access.user;
-        let near = |(other, _): (u32, &Member)| {
+        let near = |(other, _): (u32, Cow<'_, Member>)| {
             let (up, down) = (self.steps(view, user, other), self.steps(view, other, user));
             up.into_iter().chain(down).min()
         };

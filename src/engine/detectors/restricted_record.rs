@@ -56,7 +56,7 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        if view.is_own_chart() || !view.chart?.is_restricted {
+        if view.is_own_chart() || !view.chart.as_deref()?.is_restricted {
             return None;
         }
         let holders = view.share_of(Trait::Restricted);

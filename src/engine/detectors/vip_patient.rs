@@ -57,7 +57,7 @@ impl Default for Settings {
 
 impl Detector for Settings {
     fn look(&self, view: &View<'_>) -> Option<Finding> {
-        if view.is_own_chart() || !view.chart?.is_vip {
+        if view.is_own_chart() || !view.chart.as_deref()?.is_vip {
             return None;
         }
         let holders = view.share_of(Trait::Vip);

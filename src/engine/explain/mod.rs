@@ -83,9 +83,9 @@ where
     Entry { meta, defaults: registry::defaults_of::<S>, read: |settings| Ok(Box::new(registry::read::<S>(settings)?)) }
 }
 
-/// The staff record in force of an employed person whose role belongs to one of these classes.
-fn of_any_class<'v>(view: &View<'v>, classes: &[String]) -> Option<&'v Member> {
-    view.actor.filter(|_| view.is_employed && view.is_of_any_class(classes))
+/// What the staff records in force say of an employed person whose role belongs to one of these classes.
+fn of_any_class<'v>(view: &'v View<'_>, classes: &[String]) -> Option<&'v Member> {
+    view.actor.as_deref().filter(|_| view.is_employed && view.is_of_any_class(classes))
 }
 
 /// Weights of an explanation that rests on a dated record.

@@ -1,7 +1,10 @@
 //! From batches of records to rows for the engine and facts for its context.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
+use crate::decode::crosswalk::Crosswalk;
 use crate::decode::{At, DecodeSink, Decoder, Format, reject};
 use crate::engine::dictionary::Dictionary;
 use crate::engine::{Arrival, Engine, Intake};
@@ -43,8 +46,9 @@ pub(super) struct Decoders {
 }
 
 impl Decoders {
-    pub(super) fn new(zone: &Zone) -> Self {
-        Self { decoders: (0..rayon::current_num_threads().max(1)).map(|_| Decoder::new(zone.clone())).collect() }
+    pub(super) fn new(zone: &Zone, crosswalk: Option<Arc<Crosswalk>>) -> Self {
+        let decoder = Decoder::new(zone.clone()).with_crosswalk(crosswalk);
+        Self { decoders: vec![decoder; rayon::current_num_threads().max(1)] }
     }
 
     /// Decodes a batch that was received at `now`, in parts that stand in the order of the batch.
@@ -211,8 +215,8 @@ pub(super) struct ContextDecoder {
 }
 
 impl ContextDecoder {
-    pub(super) fn new(zone: &Zone, feeds: Vec<String>) -> Self {
-        Self { decoder: Decoder::new(zone.clone()), feeds }
+    pub(super) fn new(zone: &Zone, feeds: Vec<String>, crosswalk: Option<Arc<Crosswalk>>) -> Self {
+        Self { decoder: Decoder::new(zone.clone()).with_crosswalk(crosswalk), feeds }
     }
 
     /// Decodes a batch that was received at `now`.

@@ -44,10 +44,11 @@ pub use status::{Phase, Status};
 
 use crate::breach::handoff::{RunIdentity, RunKind};
 use crate::config::{Config, Secrets, policy_hash};
+use crate::decode::crosswalk::Crosswalk;
 use crate::engine::Engine;
 use crate::model::span::Span;
 use crate::model::time::Timestamp;
-use crate::pipeline::clock;
+use crate::pipeline::{clock, identity};
 use crate::sink::kafka_records::RecordPublisher;
 use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
 use crate::source::syslog::Listeners;
@@ -326,6 +327,8 @@ struct Setup {
     mode: Mode,
     copies: Option<Copies>,
     reporter: Reporter,
+    /// Which ids mean one person; read once, at the start.
+    crosswalk: Option<Arc<Crosswalk>>,
 }
 
 impl Setup {
@@ -346,7 +349,11 @@ impl Setup {
         };
         let routes = settings::routes(&settings::sinks(config));
         let reporter = Reporter { run, facility: settings::facility(config)?, routes };
-        Ok(Self { config: config.clone(), connection, mode, copies, reporter })
+        let crosswalk = identity::load(config.identity.crosswalk.as_deref())?;
+        if let Some([users, patients]) = crosswalk.as_deref().map(Crosswalk::aliases) {
+            tracing::info!(users, patients, "so many aliases stand in the identity crosswalk");
+        }
+        Ok(Self { config: config.clone(), connection, mode, copies, reporter, crosswalk })
     }
 }
 
@@ -368,7 +375,7 @@ struct Parts {
 impl Parts {
     fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
         let Self { setup, partitions, journal, health, status, wakers, bell, feed } = self;
-        let Setup { config, connection, mode, copies, reporter } = setup;
+        let Setup { config, connection, mode, copies, reporter, crosswalk } = setup;
         let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
         journal.started(run_kind, &reporter.run.policy_hash);
         let shards = thread::available_parallelism().map_or(1, usize::from);
@@ -385,7 +392,8 @@ impl Parts {
             Some(ContextReader::start(&connection, &topics, &reading, |_, _| None)?)
         };
         let zone = &reporter.facility.zone;
-        let (mut decoder, mut quarantine) = (ContextDecoder::new(zone, feeds), Quarantine::new(copies));
+        let mut decoder = ContextDecoder::new(zone, feeds, crosswalk.clone());
+        let mut quarantine = Quarantine::new(copies);
         let watchers = Watchers { journal: &journal, health: &health, status: &status, bell: bell.as_ref(), commands };
         let loaded =
             startup::load(&mut engine, &mut remembered, context.as_ref(), &mut decoder, &mut quarantine, &watchers)?;
@@ -401,7 +409,7 @@ impl Parts {
         let mut worker = Worker {
             lanes: Lanes::new(config.policy.engine.allowed_lateness.micros(), partitions),
             cadence: Cadence::new(elapsed),
-            decoders: Decoders::new(zone),
+            decoders: Decoders::new(zone, crosswalk),
             context_decoder: decoder,
             figures: Figures::new(zone.clone(), &store.handle().incidents()?, &engine, elapsed),
             reporter,

@@ -1,12 +1,14 @@
 //! The rows behind the units: every access of a person to a chart in the time of a case, as the log has it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::breach::case::Case;
 use crate::breach::case::event::{Evidence, EvidenceSource};
 use crate::breach::ledger;
+use crate::decode::crosswalk::Crosswalk;
 use crate::decode::mapped::Map;
 use crate::decode::{DecodeSink, Decoder, Expect};
 use crate::model::access::AccessEvent;
@@ -105,13 +107,24 @@ pub fn digest<'r>(rows: impl Iterator<Item = &'r str>) -> String {
     ledger::hash_of(&text)
 }
 
+/// How logs are read for evidence.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'r> {
+    /// Column maps of the site.
+    pub maps: &'static [Map],
+    /// Which ids mean one person: cases speak of the ids that it says.
+    pub crosswalk: Option<&'r Arc<Crosswalk>>,
+    pub zone: &'r Zone,
+}
+
 /// Reads logs (files or globs in any accepted format) for the rows behind the units of `cases`.
 ///
 /// # Errors
 /// When a log cannot be read.
-pub fn collect(cases: &[Case], logs: &[String], maps: &'static [Map], zone: &Zone) -> Result<Vec<EvidenceRow>> {
+pub fn collect(cases: &[Case], logs: &[String], reading: Reading<'_>) -> Result<Vec<EvidenceRow>> {
+    let Reading { maps, crosswalk, zone } = reading;
     let mut rows = Rows { wanted: wanted(cases), found: Vec::new() };
-    let mut decoder = Decoder::new(zone.clone());
+    let mut decoder = Decoder::new(zone.clone()).with_crosswalk(crosswalk.cloned());
     for piece in BlockReader::new(paths(logs, Expect::Accesses)?, Expect::Accesses, Sizes::default()).with_maps(maps) {
         match piece? {
             Piece::Block(block) => decoder.chunk(&block.chunk(), &mut rows),

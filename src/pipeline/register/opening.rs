@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Bringing, Office, Taken, evidence, handoffs, people};
+use super::evidence::{self, Reading};
+use super::{Bringing, Office, Taken, handoffs, people};
 use crate::breach::case::Case;
 use crate::breach::case::event::{Event, EvidenceSource};
-use crate::decode::mapped::Map;
-use crate::model::time::Zone;
 use crate::store::StoreError;
 
 /// What is given.
@@ -19,9 +18,8 @@ pub struct Opening<'o> {
     pub context: Option<&'o Path>,
     /// Access logs with the rows behind the units: files or globs.
     pub evidence: &'o [String],
-    /// Column maps of the site for them.
-    pub maps: &'static [Map],
-    pub zone: &'o Zone,
+    /// How logs and context are read.
+    pub reading: Reading<'o>,
     pub bringing: Bringing<'o>,
 }
 
@@ -50,7 +48,7 @@ impl Office {
         let taken = self.take(&found, opening.bringing)?;
         self.register.write(|pen| pen.put_refused(&lines))?;
         if let Some(dir) = opening.context {
-            let members = people::read(dir, opening.zone)?.members();
+            let members = people::read(dir, opening.reading.zone, opening.reading.crosswalk)?.members();
             // A directory without a workforce says nothing about who works here.
             if !members.is_empty() {
                 self.register.write(|pen| pen.put_staff(&members))?;
@@ -66,7 +64,7 @@ impl Office {
 
     fn keep_evidence(&mut self, taken: &Taken, opening: &Opening<'_>) -> Result<usize> {
         let cases: Vec<Case> = taken.concerned.iter().map(|id| self.case(id)).collect::<Result<_>>()?;
-        let rows = evidence::collect(&cases, opening.evidence, opening.maps, opening.zone)?;
+        let rows = evidence::collect(&cases, opening.evidence, opening.reading)?;
         Ok(self.register.write(|pen| {
             let added = pen.put_evidence(&rows)?;
             for case in &cases {

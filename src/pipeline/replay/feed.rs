@@ -59,14 +59,7 @@ impl Feed {
         let progress = reader.progress();
         let (send, work) = bounded(2 * workers);
         std::thread::spawn(move || read_ahead(reader, workers, &send));
-        Self {
-            work,
-            decoders: vec![Decoder::new(zone.clone()); 2 * workers],
-            zone: zone.clone(),
-            as_of,
-            by_file,
-            progress,
-        }
+        Self { work, decoders: vec![logs.decoder(zone); 2 * workers], zone: zone.clone(), as_of, by_file, progress }
     }
 
     /// The next stretches of the input, to be decoded; empty at its end.

@@ -7,7 +7,8 @@ mod feed;
 mod results;
 mod sorted;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::HEXLOWER;
@@ -16,12 +17,13 @@ use sha2::{Digest, Sha256};
 
 use crate::breach::handoff::{Facility, RunIdentity, RunKind};
 use crate::config::{Config, policy_hash};
+use crate::decode::crosswalk::Crosswalk;
 use crate::decode::mapped::Map;
-use crate::decode::{Counters, Expect};
+use crate::decode::{Counters, Decoder, Expect};
 use crate::engine::{Arrival, Engine};
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::conflicts::Conflict;
-use crate::pipeline::{clock, context};
+use crate::pipeline::{clock, context, identity};
 use crate::replay::summary::{FeedGap, Summary};
 use crate::source::file::{BlockReader, Sizes, paths};
 
@@ -47,16 +49,21 @@ pub struct Replay {
 /// How far a replay is: what it does, bytes read, bytes in all.
 pub type Step<'s> = &'s dyn Fn(&'static str, u64, u64);
 
-/// The logs of a replay, and the maps of the site that read those of other systems.
+/// The logs of a replay, the maps of the site that read those of other systems, and which ids mean one person.
 #[derive(Clone, Copy)]
 struct Logs<'l> {
     files: &'l [PathBuf],
     maps: &'static [Map],
+    crosswalk: Option<&'l Arc<Crosswalk>>,
 }
 
 impl Logs<'_> {
     fn reader(self) -> BlockReader {
         BlockReader::new(self.files.to_vec(), Expect::Accesses, Sizes::default()).with_maps(self.maps)
+    }
+
+    fn decoder(self, zone: &Zone) -> Decoder {
+        Decoder::new(zone.clone()).with_crosswalk(self.crosswalk.cloned())
     }
 }
 
@@ -66,14 +73,15 @@ struct OutOfOrder;
 /// Runs a replay and writes its results.
 ///
 /// # Errors
-/// A file that cannot be read or of which no record decodes, a policy that cannot be built, results
-/// that cannot be written; the message says which.
+/// A file that cannot be read or of which no record decodes, a crosswalk that contradicts itself, a policy that
+/// cannot be built, results that cannot be written; the message says which.
 pub fn replay(config: &Config, replay: &Replay, step: Step<'_>) -> Result<Summary> {
     let started = clock::now();
     let now = replay.as_of.unwrap_or(started);
     let zone = config.facility.zone().map_err(anyhow::Error::msg)?;
     let files = paths(&replay.logs, Expect::Accesses)?;
-    let logs = Logs { files: &files, maps: replay.maps };
+    let crosswalk = identity::load(config.identity.crosswalk.as_deref())?;
+    let logs = Logs { files: &files, maps: replay.maps, crosswalk: crosswalk.as_ref() };
     match attempt(config, replay, logs, &zone, (started, now), false, step)? {
         Ok(summary) => Ok(summary),
         Err(OutOfOrder) => {
@@ -95,7 +103,7 @@ fn attempt(
 ) -> Result<Result<Summary, OutOfOrder>> {
     let mut engine = engine(config, replay.verdicts)?;
     step("reading the context", 0, 0);
-    let loaded = context::load(&replay.context, zone, &mut engine)?;
+    let loaded = context::load(&replay.context, zone, logs.crosswalk, &mut engine)?;
     for table in &loaded.missing {
         tracing::warn!("{} has no table {table}: what rests on it is unknown", replay.context.display());
     }
@@ -120,6 +128,9 @@ fn attempt(
         facility_name: config.facility.name.as_deref(),
     };
     given.counters.add(&loaded.counters);
+    if logs.crosswalk.is_some() {
+        tell_renamed(&given.counters);
+    }
     tell_beyond_horizon(&engine, zone);
     let seconds = (clock::now() - started) as f64 / 1e6;
     let summary = results.finish(&engine, &given, seconds)?;
@@ -224,6 +235,18 @@ fn tell_conflicts(conflicts: &[Conflict]) {
     }
 }
 
+/// Says what the crosswalk did. One that did nothing is probably another hospital's, or was written for other columns.
+fn tell_renamed(counters: &Counters) {
+    let (users, patients) = (counters.users_renamed, counters.patients_renamed);
+    if users + patients == 0 {
+        tracing::warn!(
+            "no id of the logs and the context is an alias in the identity crosswalk: is it the right file?"
+        );
+    } else {
+        tracing::info!(users, patients, "ids of the input took the form that the identity crosswalk says");
+    }
+}
+
 /// Warns of what the feeds lack, in counts: the ids stand in summary.json.
 fn tell_feed_trouble(summary: &Summary) {
     let people = summary.unknown_actor.count;
@@ -254,7 +277,7 @@ fn tell_beyond_horizon(engine: &Engine, zone: &Zone) {
 fn stamps(config: &Config, replay: &Replay, files: &[PathBuf], zone: &Zone, now: Timestamp) -> Result<Stamps> {
     let hash = policy_hash(&config.policy);
     let run = RunIdentity {
-        run_id: run_id(replay, files, &hash)?,
+        run_id: run_id(replay, files, config.identity.crosswalk.as_deref(), &hash)?,
         policy_hash: hash,
         run_kind: RunKind::Replay,
         clock_fixed: replay.as_of.is_some(),
@@ -268,14 +291,14 @@ fn stamps(config: &Config, replay: &Replay, files: &[PathBuf], zone: &Zone, now:
 }
 
 /// A hash of the names and sizes of the input, the policy and as-of.
-fn run_id(replay: &Replay, files: &[PathBuf], policy_hash: &str) -> Result<String> {
+fn run_id(replay: &Replay, files: &[PathBuf], crosswalk: Option<&Path>, policy_hash: &str) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut context: Vec<PathBuf> = std::fs::read_dir(&replay.context)
         .with_context(|| format!("cannot read {}", replay.context.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .collect();
     context.sort();
-    for path in context.iter().chain(files) {
+    for path in context.iter().chain(files).map(PathBuf::as_path).chain(crosswalk) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
         hasher.update(format!("{name}\0{size}\0"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Logs;
-use crate::decode::{Counters, DecodeSink, Decoder, Expect};
+use crate::decode::{Counters, DecodeSink, Expect};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
 use crate::model::reject::{Place, Reject};
@@ -63,7 +63,7 @@ pub(super) fn sort(
     directory: &Path,
     step: &dyn Fn(u64, u64),
 ) -> Result<Sorted> {
-    let mut decoder = Decoder::new(zone.clone());
+    let mut decoder = logs.decoder(zone);
     let mut sink = ToSorter {
         sorter: Sorter::new(BUDGET, directory),
         as_of,

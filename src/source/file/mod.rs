@@ -1,10 +1,12 @@
 //! Access logs and context tables in files: plain, gzip or zstd, in blocks of whole records.
 //!
 //! [`paths`] turns paths and globs into a list of files, and a [`BlockReader`] reads them one after
-//! another. What a file is compressed with and what it holds is found from its content.
+//! another. What a file is compressed with and what it holds is found from its content. [`crosswalk`] reads the file
+//! that says which ids are one person.
 
 mod block;
 mod context_dir;
+mod identity;
 mod input;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use thiserror::Error;
 
 pub use block::{Block, BlockReader, Piece, Sizes};
 pub use context_dir::ContextDir;
+pub use identity::{IdentityError, crosswalk};
 pub use input::{Progress, head};
 
 use crate::decode::Expect;
