@@ -1,5 +1,6 @@
 //! The same events, whatever they are written in.
 
+mod explained;
 mod mangled;
 
 use std::io::Write;

@@ -1,7 +1,8 @@
 //! `chartsentry inspect`: decode only.
 //!
 //! Canonical events and context records go to standard output as NDJSON, rejects with place and reason to standard
-//! error. `--summary` prints one JSON object instead of the events.
+//! error. `--summary` prints one JSON object instead of the events, and `--explain` says of one line where its values
+//! came from.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,19 +14,22 @@ use clap::Args;
 use serde::Serialize;
 
 use super::map;
+use super::trace::AtLine;
 use crate::decode::crosswalk::Crosswalk;
 use crate::decode::mapped::Map;
+use crate::decode::provenance::Outcome;
 use crate::decode::{Counters, DecodeSink, Decoder, Expect, Format, context};
 use crate::model::access::AccessEvent;
-use crate::model::context::{ContextRecord, ContextUpdate};
+use crate::model::context::ContextUpdate;
 use crate::model::reject::{Place, Reject, RejectCode};
 use crate::model::time::Zone;
 use crate::pipeline::identity;
-use crate::source::file::{BlockReader, Piece, Sizes, paths};
+use crate::source::file::{Block, BlockReader, Piece, Sizes, paths};
 
 const EXAMPLE: &str = "\
-Example: what a log holds, and why some of its records cannot be read
-  chartsentry inspect --summary sample-logs/access.csv";
+Examples: what a log holds and why some of its records cannot be read; where the values of one record came from
+  chartsentry inspect --summary sample-logs/access.csv
+  chartsentry inspect --explain 2 sample-logs/access.csv";
 
 /// Decode files and print what they hold as canonical events; rejects go to standard error
 #[derive(Args, Debug, Default)]
@@ -34,7 +38,7 @@ pub struct InspectArgs {
     /// Print one JSON object of counts instead of the events
     #[arg(long)]
     pub summary: bool,
-    /// Say in words what became of the record at line N of each file
+    /// Show which field of the record at line N of each file every value came from, instead of the events
     #[arg(long, value_name = "N")]
     pub explain: Option<u64>,
     /// Which ids of users and patients are one person's; events are shown with the ids that it says
@@ -128,14 +132,21 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         self.files += 1;
         let mut decoder = Decoder::new(zone.clone()).with_crosswalk(self.crosswalk.clone());
-        let events: Option<&mut dyn Write> = if args.summary { None } else { Some(out) };
-        let mut sink = Printer { events, words: self.words, explain: args.explain, found: 0, error: None };
+        let at = args.explain.filter(|_| !args.summary).map(AtLine::new);
+        let events: Option<&mut dyn Write> = if args.summary || at.is_some() { None } else { Some(&mut *out) };
+        let mut sink = Printer { events, words: self.words, at, error: None };
         let mut failures = Vec::new();
         for piece in BlockReader::new(vec![path.to_owned()], Expect::Anything, Sizes::default()).with_maps(self.maps) {
             match piece {
-                Ok(Piece::Block(block)) => decoder.chunk(&block.chunk(), &mut sink),
+                Ok(Piece::Block(block)) => {
+                    decoder.chunk(&block.chunk(), &mut sink);
+                    failures.extend(sink.look(&block, path));
+                }
                 Ok(Piece::Reject(reject, layout)) => decoder.source_reject(reject, layout.format, &mut sink),
                 Ok(Piece::Columnar { path, file, .. }) => {
+                    if let Some(at) = &mut sink.at {
+                        at.is_columnar = true;
+                    }
                     if let Err(error) = columnar(&path, &file, Expect::Anything, &mut decoder, &mut sink) {
                         failures.push(format!("{file}: {error:#}"));
                     }
@@ -143,12 +154,12 @@ impl Run<'_> {
                 Err(error) => failures.push(error.to_string()),
             }
         }
-        let (error, found) = (sink.error, sink.found);
+        let (error, at) = (sink.error, sink.at);
         if let Some(error) = error {
             return Err(error.into());
         }
-        if let Some(line) = args.explain.filter(|_| found == 0 && failures.is_empty()) {
-            writeln!(self.words, "{}: no record begins at line {line}", path.display())?;
+        if let Some(at) = at.filter(|at| failures.is_empty() || !at.is_empty()) {
+            self.explain(&at, path, zone, out)?;
         }
         map::list_unmapped(&decoder.unmapped(), self.words)?;
         let counters = decoder.counters();
@@ -158,6 +169,13 @@ impl Run<'_> {
         }
         failures.iter().try_for_each(|failure| self.fail(failure))?;
         Ok(())
+    }
+
+    fn explain(&mut self, at: &AtLine, path: &Path, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
+        if at.is_empty() {
+            return writeln!(self.words, "{}: no record begins at line {}", path.display(), at.line);
+        }
+        at.print(path, zone, out)
     }
 
     fn summary(&self, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -192,12 +210,11 @@ fn nothing_decodes(counters: &Counters) -> bool {
 
 /// Prints what the decoder finds, as it finds it.
 struct Printer<'p> {
-    /// Where events go; `None` for the summary.
+    /// Where events go; `None` for the summary and where a line is explained.
     events: Option<&'p mut dyn Write>,
     words: &'p mut dyn Write,
-    explain: Option<u64>,
-    /// Records at the line to explain.
-    found: u64,
+    /// The line to explain; nothing else is told then.
+    at: Option<AtLine>,
     /// The first failure to write.
     error: Option<io::Error>,
 }
@@ -209,22 +226,18 @@ impl Printer<'_> {
         }
     }
 
-    fn is_explained(&mut self, line: u64) -> bool {
-        let is_it = self.explain == Some(line);
-        self.found += u64::from(is_it);
-        is_it
+    /// Looks for the line in a block; a sentence where the file cannot be read again.
+    fn look(&mut self, block: &Block, path: &Path) -> Option<String> {
+        let error = self.at.as_mut()?.look(block, path).err()?;
+        Some(format!("{}: {error}", block.file))
     }
 
-    fn explain_access(&mut self, event: &AccessEvent<'_>, line: u64) -> io::Result<()> {
-        writeln!(self.words, "line {line}: an access")?;
-        let serde_json::Value::Object(fields) = serde_json::to_value(event)? else { return Ok(()) };
-        for name in crate::decode::canonical::FIELDS {
-            match fields.get(name).and_then(serde_json::Value::as_str) {
-                Some(value) => writeln!(self.words, "  {name:<18} {value}")?,
-                None => writeln!(self.words, "  {name:<18} (missing)")?,
-            }
+    fn write(&mut self, event: &impl Serialize) {
+        if let Some(out) = &mut self.events {
+            let result = serde_json::to_writer(&mut **out, event).map_err(io::Error::from);
+            let result = result.and_then(|()| out.write_all(b"\n"));
+            self.keep(result);
         }
-        Ok(())
     }
 }
 
@@ -241,45 +254,32 @@ fn as_message(update: &ContextUpdate) -> serde_json::Value {
 
 impl DecodeSink for Printer<'_> {
     fn access(&mut self, event: &AccessEvent<'_>, line: u64) {
-        if self.is_explained(line) {
-            let result = self.explain_access(event, line);
-            self.keep(result);
+        if let Some(at) = &mut self.at {
+            at.hear(line, || Outcome::access(event));
         }
-        if let Some(out) = &mut self.events {
-            let result = serde_json::to_writer(&mut **out, event).map_err(io::Error::from);
-            let result = result.and_then(|()| out.write_all(b"\n"));
-            self.keep(result);
-        }
+        self.write(event);
     }
 
     fn context(&mut self, update: ContextUpdate, line: u64) {
-        if let Some(out) = &mut self.events {
-            let result = serde_json::to_writer(&mut **out, &as_message(&update)).map_err(io::Error::from);
-            let result = result.and_then(|()| out.write_all(b"\n"));
-            self.keep(result);
+        if let Some(at) = &mut self.at {
+            at.hear(line, || Outcome::fact(&update));
         }
-        if self.is_explained(line) {
-            let kind = match update.record {
-                Some(ContextRecord::Workforce(_)) => "a member of the workforce",
-                Some(ContextRecord::Patient(_)) => "a patient",
-                Some(ContextRecord::RelatedPerson(_)) => "a related person",
-                Some(ContextRecord::Relationship(_)) => "a relationship",
-                Some(ContextRecord::Shift(_)) => "a shift",
-                Some(ContextRecord::FeedStatus(_)) => "the status of a feed",
-                None => "a withdrawal",
-            };
-            let result = writeln!(self.words, "line {line}: {kind}, known as {}", update.key);
-            self.keep(result);
+        if self.events.is_some() {
+            self.write(&as_message(&update));
         }
     }
 
     fn reject(&mut self, reject: Reject) {
-        let explained = match reject.place {
-            Place::File { line, .. } => self.is_explained(line),
-            Place::Kafka { .. } => false,
+        let line = match reject.place {
+            Place::File { line, .. } => line,
+            Place::Kafka { .. } => 0,
         };
+        let is_explained = self.at.as_mut().map(|at| at.hear(line, || Outcome::reject(&reject)));
+        if is_explained == Some(false) {
+            return;
+        }
         let mut result = writeln!(self.words, "{}: {}: {}", reject.place, reject.reason, reject.sentence);
-        if explained {
+        if is_explained == Some(true) {
             result = result.and_then(|()| writeln!(self.words, "  as it came: {}", reject.record));
         }
         self.keep(result);

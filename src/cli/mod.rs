@@ -15,6 +15,7 @@ pub mod map;
 pub mod replay;
 pub mod run;
 pub mod style;
+mod trace;
 mod trial;
 pub mod tune;
 pub mod verify;

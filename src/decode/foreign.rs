@@ -25,7 +25,7 @@ pub enum Foreign {
 pub struct Export {
     map: &'static Map,
     header: Vec<String>,
-    form: FileForm,
+    pub(super) form: FileForm,
     /// The map, put to the header; each decoder has a copy of its own.
     bound: Bound,
 }

@@ -29,7 +29,7 @@ impl Decoder {
 
     fn cut<S: DecodeSink + ?Sized>(&mut self, bytes: &[u8], cut: Cut, expect: Expect, at: At<'_>, sink: &mut S) {
         let record = &bytes[cut.start..cut.end];
-        if cut.is_whole || !(cut.is_counted || messages::is_open(record)) {
+        if is_usable(record, cut) {
             return self.message(record, expect, at, sink);
         }
         let fault = Fault::new(RejectCode::Truncated, "the message is cut off: what holds it ends before it does");
@@ -60,14 +60,8 @@ impl Decoder {
         if record.len() > MAX_RECORD {
             return self.count_and_refuse(at, too_long(), record, Format::AtnaXml, sink);
         }
-        let end = record.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let text = readable(&record[..end]);
-        let header = syslog::read(&text);
-        let body = header.map_or(text.as_ref(), |header| header.body);
-        let is_known = body.starts_with(['<', '{']) || epic::looks_like(body);
-        // A header that is not as it should be: the document in it is.
-        let document = || ["<?xml", "<AuditMessage", "<EventLog"].iter().filter_map(|mark| text.find(mark)).min();
-        let body = if is_known { body } else { document().and_then(|at| text.get(at..)).unwrap_or(body) };
+        let text = text_of(record);
+        let (header, body) = parts(&text);
         match body.as_bytes().first() {
             Some(b'<') => self.document_records(body, header, expect, at, sink),
             Some(b'{') => self.json(body, expect, LINES, at, sink),
@@ -208,6 +202,28 @@ fn welcome(siem: Siem<'_>, expect: Expect) -> Result<Siem<'_>, Fault> {
         }
         _ => Ok(siem),
     }
+}
+
+/// Whether a message is whole, or a line that ends with the bytes.
+pub(super) fn is_usable(record: &[u8], cut: Cut) -> bool {
+    cut.is_whole || !(cut.is_counted || messages::is_open(record))
+}
+
+/// The text of a message, without the zeros at its end.
+pub(super) fn text_of(record: &[u8]) -> Cow<'_, str> {
+    let end = record.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    readable(record.get(..end).unwrap_or_default())
+}
+
+/// The syslog header of a message, where it has one, and what stands behind it: the end of the text.
+pub(super) fn parts(text: &str) -> (Option<Syslog<'_>>, &str) {
+    let header = syslog::read(text);
+    let body = header.map_or(text, |header| header.body);
+    let is_known = body.starts_with(['<', '{']) || epic::looks_like(body);
+    // A header that is not as it should be: the document in it is.
+    let document = || ["<?xml", "<AuditMessage", "<EventLog"].iter().filter_map(|mark| text.find(mark)).min();
+    let body = if is_known { body } else { document().and_then(|at| text.get(at..)).unwrap_or(body) };
+    (header, body)
 }
 
 /// Text as it is, or as ISO 8859-1 where it is no UTF-8: old senders write it, and every byte means something in it.

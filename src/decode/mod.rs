@@ -25,6 +25,7 @@ pub mod hl7;
 pub mod json;
 pub mod mapped;
 pub mod messages;
+pub mod provenance;
 mod renamed;
 mod rows;
 mod scan;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use roxmltree::Node;
 
@@ -47,7 +48,7 @@ fn header<'a>(parts: &[&'a str], kind: &str) -> Result<Cow<'a, str>, Fault> {
 }
 
 /// The delimiter of LEEF 2.0: a character, or its number as `x09` or `0x09`.
-fn read_delimiter(mark: &str) -> Option<char> {
+pub(in crate::decode) fn read_delimiter(mark: &str) -> Option<char> {
     let number = mark.strip_prefix("0x").or_else(|| mark.strip_prefix('x'));
     let by_number = number.and_then(|number| u32::from_str_radix(number, 16).ok()).and_then(char::from_u32);
     by_number.or_else(|| mark.chars().next())
@@ -58,8 +59,14 @@ fn delimited(text: &str, delimiter: char) -> Pairs<'_> {
     collect(pairs.map(|(name, value)| (name.trim(), Cow::Borrowed(value))))
 }
 
-/// `key=value key2=value 2`: a value goes on until the next key. Senders escape nothing, and some write `key =value`.
 fn spaced(text: &str) -> Pairs<'_> {
+    let value = |place: Range<usize>| Cow::Borrowed(text.get(place).unwrap_or_default());
+    collect(places(text).into_iter().map(|(name, place)| (name, value(place))))
+}
+
+/// `key=value key2=value 2`: each key, and where its value stands, which goes on until the next key. Senders escape
+/// nothing, and some write `key =value`.
+pub(in crate::decode) fn places(text: &str) -> Vec<(&str, Range<usize>)> {
     let mut found: Vec<(&str, usize, usize)> = Vec::new();
     let mut from = 0;
     for (at, _) in text.match_indices('=') {
@@ -76,8 +83,7 @@ fn spaced(text: &str) -> Pairs<'_> {
         }
     }
     let ends = found.iter().skip(1).map(|(_, start, _)| *start).chain([text.len()]).collect::<Vec<_>>();
-    let value = |from: usize, to: usize| Cow::Borrowed(text.get(from..to).unwrap_or_default());
-    collect(found.iter().zip(ends).map(|((name, _, from), end)| (*name, value(*from, end))))
+    found.iter().zip(ends).map(|((name, _, from), end)| (*name, *from..end)).collect()
 }
 
 /// `<EventLog><E1Mid/><EMPid/> ... <Mnemonics><Mnemonic Name=""><Value/></Mnemonic></Mnemonics></EventLog>`

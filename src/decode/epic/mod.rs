@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use self::fields::{Pairs, read_cef, read_leef, read_xml};
+pub(super) use self::fields::{places, read_delimiter};
 use super::mapped::time::TimeFormat;
 use super::time::LocalClock;
 use super::{Fault, clean};

@@ -277,7 +277,7 @@ pub fn last_row_end(bytes: &[u8], form: &FileForm) -> usize {
 
 /// How far the closing quote of a cell is, with itself; none where the quote is only a character. `is_all` says that
 /// nothing follows the bytes.
-fn quoted_length(bytes: &[u8], delimiter: u8, quote: u8, is_all: bool) -> Option<usize> {
+pub(in crate::decode) fn quoted_length(bytes: &[u8], delimiter: u8, quote: u8, is_all: bool) -> Option<usize> {
     let window = bytes.get(..bytes.len().min(QUOTED_LIMIT))?;
     let mut at = 0;
     loop {

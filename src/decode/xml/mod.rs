@@ -3,6 +3,8 @@
 pub mod atna;
 mod fhir;
 
+use std::ops::Range;
+
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::Value;
 
@@ -24,6 +26,8 @@ pub struct Record<'d> {
     pub line: u64,
     /// The record as it was written.
     pub text: &'d str,
+    /// The bytes of the document in which it stands.
+    pub range: Range<usize>,
     pub content: Content<'d>,
 }
 
@@ -101,8 +105,8 @@ impl Walk<'_> {
         let between = self.text.as_bytes().get(self.counted..range.start).unwrap_or_default();
         self.line += memchr::memchr_iter(b'\n', between).count() as u64;
         self.counted = range.start.max(self.counted);
-        let text = self.text.get(range).unwrap_or_default();
-        (self.visit)(Record { format, line: self.line, text, content });
+        let text = self.text.get(range.clone()).unwrap_or_default();
+        (self.visit)(Record { format, line: self.line, text, range, content });
     }
 }
 
