@@ -173,7 +173,7 @@ impl Run<'_> {
 
     fn explain(&mut self, at: &AtLine, path: &Path, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
         if at.is_empty() {
-            return writeln!(self.words, "{}: no record begins at line {}", path.display(), at.line);
+            return writeln!(self.words, "{}: {}", path.display(), at.absence());
         }
         at.print(path, zone, out)
     }

@@ -25,6 +25,8 @@ pub(super) struct AtLine {
     pub is_columnar: bool,
     /// What reading the whole file gave at the line.
     told: Vec<Outcome>,
+    /// The last line before it, and the first after it, at which something was told.
+    around: [Option<u64>; 2],
     found: Found,
     /// Layout of the file, and what stands before its records; none until a block was seen.
     file: Option<(Arc<Layout>, Vec<u8>)>,
@@ -32,7 +34,7 @@ pub(super) struct AtLine {
 
 impl AtLine {
     pub(super) fn new(line: u64) -> Self {
-        Self { line, is_columnar: false, told: Vec::new(), found: Found::default(), file: None }
+        Self { line, is_columnar: false, told: Vec::new(), around: [None; 2], found: Found::default(), file: None }
     }
 
     /// Keeps what was decoded if it stands at the line; whether it does.
@@ -40,7 +42,23 @@ impl AtLine {
         if line == self.line && self.told.len() < MAX_TOLD {
             self.told.push(outcome());
         }
+        let [before, after] = &mut self.around;
+        if line < self.line {
+            *before = Some(before.map_or(line, |other| other.max(line)));
+        } else if line > self.line {
+            *after = Some(after.map_or(line, |other| other.min(line)));
+        }
         line == self.line
+    }
+
+    /// Why nothing is shown, and where to look.
+    pub(super) fn absence(&self) -> String {
+        let elsewhere = match self.around {
+            [_, Some(next)] => format!(": the next one begins at line {next}"),
+            [Some(last), None] => format!(": the last one begins at line {last}"),
+            [None, None] => String::new(),
+        };
+        format!("no record begins at line {}{elsewhere}", self.line)
     }
 
     /// Looks for the line in a block of the file at `path`.
