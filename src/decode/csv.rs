@@ -28,10 +28,11 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The cell's text; borrowed unless it holds doubled quotes.
+    /// The cell's text; borrowed unless it holds doubled quotes. Empty where the text does not reach so far, as when a record
+    /// turned out to be broken after its first cells.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let cell = &text[self.start..self.end];
+        let cell = text.get(self.start..self.end).unwrap_or_default();
         if self.is_escaped { Cow::Owned(cell.replace("\"\"", "\"")) } else { Cow::Borrowed(cell) }
     }
 

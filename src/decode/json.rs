@@ -230,7 +230,7 @@ pub struct Entry<'a> {
 type Visit<'v, 'a> = &'v mut dyn FnMut(Entry<'a>);
 
 /// Hands every record of a JSON document to `visit`: the values that stand side by side or in one
-/// array, and of a FHIR Bundle the resource of each entry.
+/// array, and of a FHIR Bundle the resource of each entry, or the Bundle itself where it has none.
 ///
 /// # Errors
 /// The position of the first value that does not end; what stands before it has been visited.
@@ -282,14 +282,21 @@ fn visit_value<'a>(bytes: &'a [u8], start: usize, end: usize, visit: Visit<'_, '
         visit(Entry { record: Some(&bytes[start..end]), start, full_url: None });
         return Ok(());
     };
-    let Some(entries) = entries else { return Ok(()) };
-    visit_array(&bytes[..end], entries, &mut |from, to| {
+    let mut is_empty = true;
+    let mut take = |from, to| {
+        is_empty = false;
         let full_url = member(bytes, from, to, b"fullUrl").map(|(from, to)| &bytes[from..to]);
         let found = member(bytes, from, to, b"resource");
         let record = found.map(|(from, to)| &bytes[from..to]);
         visit(Entry { record, start: found.map_or(from, |(from, _)| from), full_url });
         Ok(())
-    })?;
+    };
+    if let Some(entries) = entries {
+        visit_array(&bytes[..end], entries, &mut take)?;
+    }
+    if is_empty {
+        visit(Entry { record: Some(&bytes[start..end]), start, full_url: None });
+    }
     Ok(())
 }
 

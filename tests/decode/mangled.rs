@@ -104,6 +104,14 @@ fn the_files_are_good_before_they_are_damaged() {
 }
 
 #[test]
+fn a_header_with_a_quote_that_does_not_close_is_no_header() {
+    for text in ["a,\"b\"\n\"c\" d,e\n", "user_id,\"x\ny,\"z\n\",\"a\"b", "\"a\n\"\"b\n\",\"c"] {
+        let found = chartsentry::decode::detect::detect(text.as_bytes(), true, Expect::Anything);
+        assert!(found.is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_frame_that_is_cut_off_is_no_shorter_message() {
     let cut = "200 <85>1 2026-06-01T07:00:00Z h Epic 1 - - CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1 PATIENT=12";
     let (found, _) = read(cut.as_bytes(), Expect::Accesses, 4 << 20);
@@ -114,7 +122,14 @@ fn a_frame_that_is_cut_off_is_no_shorter_message() {
 fn a_message_that_holds_nothing_is_a_reject_and_not_nothing() {
     let place = Place::Kafka { topic: "t".into(), partition: 0, offset: 1 };
     let at = At { place: &place, line: 0 };
-    for value in ["<!-- x -->", "<?x y?>", "99 <85>1 - h a - - - CEF:0|Epic|x|1|y|z|5|suser=u1", ""] {
+    for value in [
+        r#"{"resourceType":"Bundle"}"#,
+        r#"{"resourceType":"Bundle","entry":[]}"#,
+        "<!-- x -->",
+        "<?x y?>",
+        "99 <85>1 - h a - - - CEF:0|Epic|x|1|y|z|5|suser=u1",
+        "",
+    ] {
         let (mut decoder, mut found) = (Decoder::new(zone()), Collected::default());
         decoder.access_message(value.as_bytes(), at, &mut found);
         assert_eq!((found.accesses.len(), found.rejects.len()), (0, 1), "{value}");
