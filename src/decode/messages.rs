@@ -77,6 +77,17 @@ pub fn last_end(bytes: &[u8]) -> usize {
     end
 }
 
+/// Whether these bytes end with a whole message, as far as they tell.
+#[must_use]
+pub fn ends_whole(bytes: &[u8]) -> bool {
+    let (mut at, mut is_whole) = (0, true);
+    while let Some(cut) = next(bytes, at) {
+        at = cut.end.max(at + 1);
+        is_whole = cut.is_whole || bytes.ends_with(b"\n") && !is_open(bytes.get(cut.start..).unwrap_or_default());
+    }
+    is_whole
+}
+
 /// Past white space, byte order marks and the bytes that frame MLLP.
 fn skip(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
@@ -100,7 +111,8 @@ fn octets(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// How long the priority is that a syslog message begins with, such as `<85>`.
-pub(super) fn priority(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn priority(bytes: &[u8]) -> Option<usize> {
     let rest = bytes.strip_prefix(b"<")?;
     let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
     ((1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')).then_some(digits + 2)

@@ -132,11 +132,17 @@ impl Journal {
         self.metrics.syslog_messages.with_label_values(&[source]).inc_by(messages);
     }
 
-    /// A datagram came while there was no room for it.
-    pub fn syslog_dropped(&self, source: &str, now: Timestamp) {
-        self.metrics.syslog_dropped.with_label_values(&[source]).inc();
+    /// Datagrams came while there was no room for them.
+    pub fn syslog_dropped(&self, source: &str, datagrams: u64, now: Timestamp) {
+        if datagrams == 0 {
+            return;
+        }
+        self.metrics.syslog_dropped.with_label_values(&[source]).inc_by(datagrams);
         if let Some(held_back) = self.admit("syslog_dropped", now) {
-            warn!(source, held_back, "datagrams dropped: the disk cannot keep up; senders over TCP would wait");
+            warn!(
+                source,
+                datagrams, held_back, "datagrams dropped: the disk cannot keep up; senders over TCP would wait"
+            );
         }
     }
 

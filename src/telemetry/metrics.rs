@@ -136,7 +136,11 @@ impl Metrics {
             ))?,
             delivered: make.counters("delivered_total", "Alerts that a sink took.", "sink")?,
             delivery_errors: make.counters("delivery_errors_total", "Attempts that a sink did not take.", "sink")?,
-            syslog_messages: make.counters("syslog_messages_total", "Syslog messages on disk.", "source")?,
+            syslog_messages: make.counters(
+                "syslog_messages_total",
+                "Syslog messages on disk; those without a count may stand together.",
+                "source",
+            )?,
             syslog_dropped: make.counters(
                 "syslog_dropped_total",
                 "Datagrams dropped because the disk could not keep up.",

@@ -116,7 +116,12 @@ fn messages_survive_kill_9_and_are_decided_once(broker: &Broker) {
     for number in 300..350 {
         socket.send_to(message(number).as_bytes(), ways.udp).unwrap();
     }
-    process.wait("messages on disk", |process| kept(process) == Some(352.0));
+    // Lines are taken in as they come, several at once; the message that was cut off is the last of them.
+    process.wait("messages on disk", |process| {
+        let of = |source: &str| process.metric("chartsentry_syslog_messages_total", source);
+        let is_cut = process.metric("chartsentry_rejects_total", "truncated") == Some(1.0);
+        of("atna") == Some(200.0) && of("udp") == Some(50.0) && is_cut
+    });
     // Nothing is due before the lane has been silent for the allowed lateness.
     process.kill();
 
@@ -132,11 +137,10 @@ fn messages_survive_kill_9_and_are_decided_once(broker: &Broker) {
     let options = StoreOptions { path: folder.path().join("store.db"), key: None };
     let store = Store::open(&options).unwrap();
     let position = store.positions().unwrap().into_iter().find(|position| position.topic == "(syslog)").unwrap();
-    assert_eq!(position.next_offset, 352);
     let reasons: Vec<String> = store.handle().quarantine(10).unwrap().into_iter().map(|record| record.reason).collect();
     assert_eq!(reasons, ["unknown_type", "truncated"]);
-    let (spool, released) = Spool::open(&options, 352).unwrap();
-    assert_eq!((released, spool.backlog().messages), (352, 0));
+    let (spool, released) = Spool::open(&options, position.next_offset).unwrap();
+    assert_eq!((released, spool.backlog().messages), (position.next_offset, 0));
 }
 
 /// Without a certificate, with one of another authority, and with one of another name.
@@ -151,6 +155,57 @@ fn turned_away(ways: &Ways, process: &mut Process, folder: &Path) {
         });
     }
     assert_eq!(kept(process), Some(0.0), "after the start nothing was taken in");
+}
+
+/// A line of an EHR's feed for a SIEM, without any header.
+fn line(number: usize, at: jiff::Timestamp) -> String {
+    format!(
+        "CEF:0|Epic|Security-SIEM|9|SECURE|n|5|suser=u1^QUILL PATIENT=p{number} rt={} E3MID=m{number}\n",
+        at.as_millisecond()
+    )
+}
+
+#[test]
+fn no_sender_stops_the_others() {
+    let broker = Broker::mock();
+    broker.create_topic("senders-audit", 1);
+    broker.create_compacted_topic("senders-context", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let ways = Ways::new(folder.path());
+    let text = config_text(&broker, "senders", folder.path(), "2s", "") + &ways.config();
+    let mut process = Process::start(folder.path(), &text);
+    process.wait_until_ready();
+    let accesses = |process: &Process| process.metric("chartsentry_accesses_total", "");
+
+    // One whose lines come without pause, after one whose clock is wrong.
+    let now = jiff::Timestamp::from_millisecond(chartsentry::pipeline::clock::now().0 / 1_000).unwrap();
+    let mut lines = TcpStream::connect(ways.tcp).unwrap();
+    lines.write_all(line(9_999, now + jiff::SignedDuration::from_hours(20)).as_bytes()).unwrap();
+    (0..5_000).for_each(|number| lines.write_all(line(number, now).as_bytes()).unwrap());
+    process.wait("the lines", |process| accesses(process) == Some(5_000.0));
+    assert_eq!(process.metric("chartsentry_late_total", ""), Some(0.0));
+
+    // One whose datagram holds thousands of lines that are nothing.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(format!("CEF:\n{}", "x\n".repeat(15_000)).as_bytes(), ways.udp).unwrap();
+    process.wait("the rejects", |process| process.metric("chartsentry_rejects_total", "") >= Some(15_000.0));
+
+    // One that never stops.
+    let mut chatter = TcpStream::connect(ways.tcp).unwrap();
+    let chatting = std::thread::spawn(move || {
+        while chatter.write_all(b"<13>Jun  1 07:00:00 host -- MARK --\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    lines.write_all((5_000..5_010).map(|number| line(number, now)).collect::<String>().as_bytes()).unwrap();
+    process.wait("the lines after it", |process| accesses(process) == Some(5_010.0));
+    assert_eq!(process.terminate().code(), Some(0));
+    chatting.join().unwrap();
+
+    let store = Store::open(&StoreOptions { path: folder.path().join("store.db"), key: None }).unwrap();
+    let kept = store.handle().quarantine(100_000).unwrap();
+    assert_eq!(kept.iter().filter(|record| record.record.starts_with(b"CEF:\nx")).count(), 1);
+    assert!(kept.iter().all(|record| record.sentence.contains("(source \"")), "{:?}", kept.first());
 }
 
 /// A real rsyslogd that hands on over TLS what it is given.

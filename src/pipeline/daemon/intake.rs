@@ -11,11 +11,27 @@ use crate::engine::{Arrival, Engine, Intake};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
 use crate::model::reject::{Place, Reject, RejectCode};
-use crate::model::time::{Timestamp, Zone};
+use crate::model::time::{DAY, Timestamp, Zone};
 use crate::source::kafka::{Record, RecordBatch, RecordTime, TopicPartition};
 
 /// Fewer records than this are not worth a thread of their own.
 const LEAST: usize = 1024;
+
+/// Of so many rejects of one record the text is kept.
+const KEPT: usize = 8;
+
+/// Which times of accesses are believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    refuses_future: bool,
+}
+
+impl Window {
+    /// Accesses more than a day after the present are rejects, and event time never runs ahead of the clock.
+    pub(super) const LIVE: Self = Self { refuses_future: true };
+    /// A log of any time.
+    pub(super) const ANY: Self = Self { refuses_future: false };
+}
 
 /// A record that could not be used, and its place in the batch.
 pub(super) struct Rejected {
@@ -52,13 +68,12 @@ impl Decoders {
     }
 
     /// Decodes a batch that was received at `now`, in parts that stand in the order of the batch.
-    /// Accesses after `limit` are rejects.
     pub(super) fn decode(
         &mut self,
         batch: &RecordBatch,
         engine: &mut Engine,
         now: Timestamp,
-        limit: Timestamp,
+        window: Window,
     ) -> Vec<Decoded> {
         let size = batch.records().len().div_ceil(self.decoders.len()).max(LEAST);
         let parts: Vec<(usize, &[Record])> = batch.records().chunks(size).enumerate().collect();
@@ -66,7 +81,7 @@ impl Decoders {
         let dictionary = &engine.context().dictionary;
         let work = parts.into_par_iter().zip(self.decoders.par_iter_mut()).zip(intakes);
         work.map(|(((number, records), decoder), intake)| {
-            let part = Part { batch, first: number * size, records, now, limit };
+            let part = Part { batch, first: number * size, records, now, window };
             part.decode(decoder, dictionary, intake)
         })
         .collect()
@@ -79,14 +94,16 @@ struct Part<'b> {
     first: usize,
     records: &'b [Record],
     now: Timestamp,
-    limit: Timestamp,
+    window: Window,
 }
 
 impl Part<'_> {
     fn decode(&self, decoder: &mut Decoder, dictionary: &Dictionary, intake: Intake) -> Decoded {
         let mut taking = Taking {
             dictionary,
-            limit: self.limit,
+            limit: if self.window.refuses_future { self.now.plus(DAY) } else { Timestamp::MAX },
+            reach: Timestamp::MAX,
+            kept: 0,
             arrival: Arrival::UNTOLD,
             newest: Timestamp::MIN,
             is_future: None,
@@ -125,6 +142,12 @@ impl Part<'_> {
             RecordTime::Created(_) | RecordTime::Unknown => Timestamp::MIN,
         };
         taking.arrival = Arrival { available_at, ingested_at: self.now };
+        taking.reach = match available_at {
+            _ if !self.window.refuses_future => Timestamp::MAX,
+            Timestamp::MIN => self.now,
+            available_at => available_at.min(self.now),
+        };
+        taking.kept = 0;
         match (self.batch.value(record), record.fault) {
             (Some(value), Some(fault)) => {
                 decoder.source_reject(
@@ -155,6 +178,7 @@ fn without_value(place: Place) -> Reject {
 const fn not_whole(fault: RejectCode) -> &'static str {
     match fault {
         RejectCode::TooLong => "the message is longer than 1 MiB: only its beginning was kept",
+        RejectCode::InvalidValue => "what stands where an octet count should: the counts before it do not fit",
         _ => "the connection ended within the message",
     }
 }
@@ -171,7 +195,12 @@ fn from_the_future(place: Place, record: String) -> Reject {
 /// Collects what one part holds.
 struct Taking<'d> {
     dictionary: &'d Dictionary,
+    /// Accesses after it are rejects.
     limit: Timestamp,
+    /// Later than this the source's event time cannot be: a wrong clock of one sender would make all others late.
+    reach: Timestamp,
+    /// Rejects of the current record whose text is kept.
+    kept: usize,
     arrival: Arrival,
     newest: Timestamp,
     /// The access of the current record that lies in the future.
@@ -187,7 +216,7 @@ impl DecodeSink for Taking<'_> {
             self.is_future = serde_json::to_string(event).ok();
             return;
         }
-        self.newest = self.newest.max(event.occurred_at);
+        self.newest = self.newest.max(event.occurred_at.min(self.reach));
         self.intake.push(self.dictionary, event, self.arrival);
     }
 
@@ -196,7 +225,10 @@ impl DecodeSink for Taking<'_> {
     }
 
     fn reject(&mut self, reject: Reject) {
-        self.rejects.push(reject);
+        self.kept += 1;
+        // One record may hold a great many messages.
+        let record = if self.kept <= KEPT { reject.record } else { String::new() };
+        self.rejects.push(Reject { record, ..reject });
     }
 }
 

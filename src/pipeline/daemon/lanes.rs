@@ -26,10 +26,8 @@ const PATIENCE: i64 = 90 * SECOND;
 pub(super) enum Due {
     /// A lane has not said anything yet.
     Unknown,
-    /// No event at or before this is expected any more.
+    /// No event at or before this is expected any more. Where no lane has anything, that is everything that came.
     Until(Timestamp),
-    /// No lane has anything: everything that came.
-    Everything,
 }
 
 /// One assigned partition.
@@ -84,7 +82,10 @@ impl Lanes {
     /// Records were read; `newest` is `MIN` when none of them was an event.
     pub(super) fn read(&mut self, partition: &TopicPartition, newest: Timestamp, events: u64) {
         let Some(lane) = self.lanes.get_mut(partition) else { return };
-        lane.ended_at = None;
+        // Records that are no events do not say how far event time has come.
+        if newest > Timestamp::MIN {
+            lane.ended_at = None;
+        }
         lane.newest = lane.newest.max(newest);
         if events > 0 {
             lane.waiting.push_back((lane.newest, events));
@@ -106,7 +107,7 @@ impl Lanes {
         let is_idle = |lane: &&Lane| lane.ended_at.is_some_and(|ended| now - ended >= self.lateness);
         match self.lanes.values().filter(|lane| !is_idle(lane)).map(|lane| lane.newest).min() {
             None if self.lanes.is_empty() => Due::Unknown,
-            None => Due::Everything,
+            None => Due::Until(self.lanes.values().map(|lane| lane.newest).max().unwrap_or(Timestamp::MIN)),
             Some(Timestamp::MIN) => Due::Unknown,
             // An event exactly at the limit may still come.
             Some(newest) => Due::Until(newest.minus(self.lateness.saturating_add(1))),
@@ -171,10 +172,20 @@ mod tests {
         assert_eq!(lanes.due(LATENESS - 1), Due::Unknown);
         assert_eq!(lanes.due(LATENESS), Due::Until(Timestamp(100 * HOUR - LATENESS - 1)));
         lanes.ended(&partition(0), LATENESS);
-        assert_eq!(lanes.due(2 * LATENESS), Due::Everything);
+        assert_eq!(lanes.due(2 * LATENESS), Due::Until(Timestamp(100 * HOUR)));
         lanes.read(&partition(1), Timestamp(101 * HOUR), 1);
         assert_eq!(lanes.due(2 * LATENESS), Due::Until(Timestamp(101 * HOUR - LATENESS - 1)));
         assert_eq!(Lanes::new(LATENESS, []).due(9 * LATENESS), Due::Unknown, "no partition is no end");
+    }
+
+    #[test]
+    fn records_that_are_no_events_hold_nothing_back() {
+        let mut lanes = lanes(2);
+        lanes.read(&partition(0), Timestamp(100 * HOUR), 1);
+        lanes.ended(&partition(0), 0);
+        lanes.ended(&partition(1), 0);
+        lanes.read(&partition(1), Timestamp::MIN, 0);
+        assert_eq!(lanes.due(LATENESS), Due::Until(Timestamp(100 * HOUR)));
     }
 
     #[test]

@@ -148,18 +148,20 @@ impl Daemon {
             stop.clone(),
         ));
 
+        let setup = Setup::new(config, secrets, mode, connection)?;
+        let clerk = match mode.keeps_register {
+            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), wakers.clone())?),
+            false => None,
+        };
+        // Last, so that nothing is taken in by a daemon that cannot start.
         let intake = listeners(config, secrets, &store, runtime.handle(), &journal)?;
         let (listeners, feed, spool) = match intake {
             Some((listeners, feed, spool)) => (Some(listeners), Some(feed), Some(spool)),
             None => (None, None, None),
         };
-        let clerk = match mode.keeps_register {
-            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), wakers.clone())?),
-            false => None,
-        };
         let (commands, obeyed) = unbounded();
         let parts = Parts {
-            setup: Setup::new(config, secrets, mode, connection)?,
+            setup,
             partitions,
             journal: Arc::clone(&journal),
             health,

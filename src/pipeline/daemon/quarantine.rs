@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::intake::Rejected;
+use super::spool;
 use crate::model::reject::Reject;
 use crate::model::time::Timestamp;
 use crate::sink::kafka_records::RecordPublisher;
-use crate::source::kafka::RecordBatch;
+use crate::source::kafka::{Record, RecordBatch};
 use crate::store::QuarantineRecord;
 use crate::telemetry::Journal;
 
@@ -32,10 +33,18 @@ impl Quarantine {
     }
 
     /// Takes what a batch holds. The store keeps the record as it came, cut like everywhere else; the
-    /// copy is whole.
+    /// copy is whole. Of several rejects of one record all are counted, and the first is kept.
     pub(super) fn take(&mut self, batch: &RecordBatch, rejected: Vec<Rejected>, journal: &Journal, now: Timestamp) {
-        for Rejected { record, reject } in rejected {
+        let mut kept = None;
+        for Rejected { record, mut reject } in rejected {
+            let is_first = kept.replace(record) != Some(record);
+            if let Some(source) = batch.records().get(record).and_then(|record| source_of(batch, record)) {
+                reject.sentence = format!("{} (source \"{source}\")", reject.sentence).into();
+            }
             journal.rejected(&reject, now);
+            if !is_first {
+                continue;
+            }
             let Some(record) = batch.records().get(record) else { continue };
             let value = batch.value(record).unwrap_or_default();
             let topic = batch.topic(record);
@@ -75,4 +84,10 @@ impl Quarantine {
         self.has_copies = false;
         std::mem::take(&mut self.waiting)
     }
+}
+
+/// Which source took a syslog message in.
+fn source_of<'b>(batch: &'b RecordBatch, record: &Record) -> Option<&'b str> {
+    let is_syslog = **batch.topic(record) == *spool::TOPIC;
+    batch.key(record).filter(|_| is_syslog).and_then(|key| std::str::from_utf8(key).ok())
 }

@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, never, select, unbounded};
 
 use crate::pipeline::clock;
 use crate::source::kafka::{BatchBuilder, KafkaEvent, Reading, RecordBatch, RecordTime, TopicPartition};
@@ -31,6 +31,8 @@ const FULL: u64 = 4 << 30;
 /// The longest wait for something to happen, and the wait after an error of the disk.
 const TURN: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often the disk is asked to take what came last.
+const TRIES: usize = 5;
 
 /// The spool's only partition.
 pub(super) fn partition() -> TopicPartition {
@@ -66,7 +68,12 @@ pub(super) fn start(
     reading: Reading,
     journal: Arc<Journal>,
 ) -> Result<(Sender<Received>, Feed, JoinHandle<()>)> {
+    let is_new = !Spool::is_there(store);
     let (spool, released) = Spool::open(store, resume)?;
+    if is_new && resume > 0 {
+        let what = "the spool is gone, and a new one was made: what was taken in and not yet decided is lost";
+        journal.spool_failed(&what, clock::now());
+    }
     let (received, incoming) = unbounded();
     let (releases, released_until) = unbounded();
     let (sender, events) = bounded(reading.waiting_events);
@@ -85,6 +92,8 @@ pub(super) fn start(
         ready: first.into(),
         unsaved: Vec::new(),
         has_told_end: false,
+        done: resume,
+        released: resume,
         journal,
     };
     let thread = thread::Builder::new()
@@ -108,31 +117,53 @@ struct Keeper {
     /// Messages that the disk has not taken.
     unsaved: Vec<Received>,
     has_told_end: bool,
+    /// Messages before it are part of the store, and gone from the spool.
+    done: i64,
+    released: i64,
     journal: Arc<Journal>,
 }
 
 impl Keeper {
     fn run(mut self) {
         let (mut is_open, mut is_used) = (true, true);
-        while is_open || is_used {
-            let (no_message, no_release) = (never(), never());
+        while is_used {
+            let no_message = never();
             let takes = is_open && self.unsaved.is_empty() && self.spool.backlog().bytes < FULL;
             select! {
                 recv(if takes { &self.incoming } else { &no_message }) -> message => match message {
                     Ok(message) => self.take(message),
                     Err(_) => is_open = false,
                 },
-                recv(if is_used { &self.releases } else { &no_release }) -> until => match until {
-                    Ok(until) => self.release(until),
+                recv(self.releases) -> until => match until {
+                    Ok(until) => self.done = self.done.max(until),
                     Err(_) => is_used = false,
                 },
                 default(TURN) => {}
             }
             self.save();
+            self.release();
             self.feed();
         }
-        if !self.unsaved.is_empty() {
-            let lost = format!("{} messages are lost: the disk did not take them before the end", self.unsaved.len());
+        self.finish();
+    }
+
+    /// The engine has ended: what was taken in still goes to disk, as far as the disk takes it.
+    fn finish(mut self) {
+        self.release();
+        for _ in 0..TRIES {
+            self.unsaved.extend(self.incoming.try_iter());
+            if self.unsaved.is_empty() {
+                match self.incoming.recv_timeout(PAUSE) {
+                    Ok(message) => self.unsaved.push(message),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                }
+            }
+            self.save();
+        }
+        let lost = self.unsaved.len() + self.incoming.len();
+        if lost > 0 {
+            let lost = format!("{lost} messages are lost: the disk did not take them before the end");
             self.journal.spool_failed(&lost, clock::now());
         }
     }
@@ -170,10 +201,15 @@ impl Keeper {
         thread::sleep(PAUSE);
     }
 
-    fn release(&mut self, until: i64) {
-        let until = self.releases.try_iter().fold(until, i64::max);
-        if let Err(error) = self.spool.release(until) {
-            self.journal.spool_failed(&error, clock::now());
+    /// Drops what is part of the store; tried again until the disk lets it.
+    fn release(&mut self) {
+        self.done = self.releases.try_iter().fold(self.done, i64::max);
+        if self.done <= self.released {
+            return;
+        }
+        match self.spool.release(self.done) {
+            Ok(()) => self.released = self.done,
+            Err(error) => self.fail(&error),
         }
         self.measure();
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::cadence::Cadence;
 use super::clerk::Bell;
 use super::figures::Figures;
-use super::intake::{ContextDecoder, Decoders};
+use super::intake::{ContextDecoder, Decoders, Window};
 use super::lanes::{Due, Lanes};
 use super::outcome::{Records, Reporter};
 use super::quarantine::Quarantine;
@@ -19,7 +19,7 @@ use super::spool::{self, Feed};
 use super::status::{Phase, Status};
 use crate::engine::Engine;
 use crate::engine::output::Output;
-use crate::model::time::{DAY, SECOND, Timestamp};
+use crate::model::time::{SECOND, Timestamp};
 use crate::pipeline::clock;
 use crate::pipeline::register::evidence;
 use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
@@ -243,8 +243,8 @@ impl Worker {
 
     fn take(&mut self, batch: &RecordBatch) {
         let now = clock::now();
-        let limit = if self.refuses_future { now.plus(DAY) } else { Timestamp::MAX };
-        for part in self.decoders.decode(batch, &mut self.engine, now, limit) {
+        let window = if self.refuses_future { Window::LIVE } else { Window::ANY };
+        for part in self.decoders.decode(batch, &mut self.engine, now, window) {
             for run in part.runs {
                 self.lanes.read(&run.partition, run.newest, run.events);
             }
@@ -275,7 +275,6 @@ impl Worker {
         let until = match self.lanes.due(clock::elapsed()) {
             Due::Unknown => Timestamp::MIN,
             Due::Until(watermark) => watermark,
-            Due::Everything => self.engine.newest(),
         };
         self.advance_to(until.max(self.engine.clock()))
     }

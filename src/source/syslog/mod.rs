@@ -29,10 +29,14 @@ use crate::telemetry::Journal;
 use framing::Frame;
 use tls::Gate;
 
-/// What may wait for the disk, in bytes.
-const BUDGET: usize = 64 << 20;
+/// What may wait for the disk, in bytes: of connections, whose senders are made to wait, and of datagrams, which are
+/// dropped.
+const STREAM_BUDGET: usize = 48 << 20;
+const DATAGRAM_BUDGET: usize = 16 << 20;
 /// How long the connections are given at the end to hand over what they have received.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long connections that are cut then may take to end.
+const CUT: Duration = Duration::from_secs(1);
 
 /// Where messages are taken in.
 #[derive(Clone, Debug)]
@@ -111,7 +115,7 @@ impl Inlet {
         match Arc::clone(&self.budget).try_acquire_many_owned(weight(&frame)) {
             Ok(room) => self.hand_over(frame, room),
             Err(_) => {
-                self.journal.syslog_dropped(&self.source, (self.now)());
+                self.journal.syslog_dropped(&self.source, 1, (self.now)());
                 Ok(())
             }
         }
@@ -138,7 +142,16 @@ fn weight(frame: &Frame) -> u32 {
 pub struct Listeners {
     addresses: Vec<SocketAddr>,
     tasks: TaskTracker,
-    stop: CancellationToken,
+    stop: Stop,
+}
+
+/// Word that the end has come.
+#[derive(Clone, Default)]
+struct Stop {
+    /// Take no more in, and hand over what has come.
+    asked: CancellationToken,
+    /// The time for that is over.
+    over: CancellationToken,
 }
 
 impl Listeners {
@@ -153,13 +166,14 @@ impl Listeners {
         journal: &Arc<Journal>,
         now: fn() -> Timestamp,
     ) -> Result<Self, SyslogError> {
-        let mut listeners = Self { addresses: Vec::new(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
-        let budget = Arc::new(Semaphore::new(BUDGET));
+        let mut listeners = Self { addresses: Vec::new(), tasks: TaskTracker::new(), stop: Stop::default() };
+        let [streams, datagrams] = [STREAM_BUDGET, DATAGRAM_BUDGET].map(|bytes| Arc::new(Semaphore::new(bytes)));
         for endpoint in endpoints {
+            let is_udp = matches!(endpoint.transport, Transport::Udp);
             let inlet = Inlet {
                 source: endpoint.name.as_str().into(),
                 now,
-                budget: Arc::clone(&budget),
+                budget: Arc::clone(if is_udp { &datagrams } else { &streams }),
                 received: received.clone(),
                 journal: Arc::clone(journal),
             };
@@ -179,7 +193,7 @@ impl Listeners {
             Transport::Udp => {
                 let socket = UdpSocket::bind(&endpoint.address).await.map_err(refused)?;
                 let address = socket.local_addr().map_err(refused)?;
-                self.tasks.spawn(datagram::serve(socket, inlet, self.stop.clone()));
+                self.tasks.spawn(datagram::serve(socket, inlet, self.stop.asked.clone()));
                 return Ok(address);
             }
             Transport::Tcp => None,
@@ -203,10 +217,13 @@ impl Listeners {
 
     /// Takes no more connections, hands over what has come, and ends.
     pub async fn stop(self) {
-        self.stop.cancel();
+        self.stop.asked.cancel();
         self.tasks.close();
-        // A connection that waits for the disk for longer loses what it holds, as when it is cut.
-        let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+        if tokio::time::timeout(FAREWELL, self.tasks.wait()).await.is_err() {
+            self.stop.over.cancel();
+            // Tasks that do not even end then are ended with the runtime.
+            let _ = tokio::time::timeout(CUT, self.tasks.wait()).await;
+        }
     }
 }
 

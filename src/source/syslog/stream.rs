@@ -1,24 +1,26 @@
 //! Syslog over TCP and TLS: connections that bring many messages.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::framing::{Framer, Outlook};
 use super::tls::Gate;
-use super::{Gone, Inlet};
+use super::{Gone, Inlet, Stop};
 
 /// Connections of one endpoint at a time.
 const CONNECTIONS: usize = 512;
+/// Connections of one address, so that nobody takes them all.
+const OF_ONE: usize = 64;
 /// After an error of `accept`, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long TLS may take to be agreed upon.
@@ -32,19 +34,51 @@ const LONG_SILENCE: Duration = Duration::from_secs(30);
 /// At the end, a connection over which nothing has come for so long has said everything.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// Who has how many connections open.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+impl Places {
+    fn take(&self, peer: IpAddr) -> Option<Place> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.get(&peer).copied().unwrap_or_default();
+        if own >= OF_ONE || taken.values().sum::<usize>() >= CONNECTIONS {
+            return None;
+        }
+        taken.insert(peer, own + 1);
+        Some(Place { places: self.clone(), peer })
+    }
+}
+
+/// A connection's place, until it is dropped.
+struct Place {
+    places: Places,
+    peer: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.peer) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(taken.remove(&self.peer)),
+        }
+    }
+}
+
 /// Accepts connections until `stop`. Each is a task of `connections`.
 pub(super) async fn serve(
     listener: TcpListener,
     gate: Option<Gate>,
     inlet: Inlet,
     connections: TaskTracker,
-    stop: CancellationToken,
+    stop: Stop,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = stop.asked.cancelled() => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -54,15 +88,21 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            inlet.trouble(&format_args!("{peer} was turned away: {CONNECTIONS} connections are open"));
+        let Some(place) = places.take(peer.ip()) else {
+            let most = format!("{CONNECTIONS} connections are open, or {OF_ONE} from there");
+            inlet.trouble(&format_args!("{peer} was turned away: {most}"));
             continue;
         };
         let (gate, inlet, stop) = (gate.clone(), inlet.clone(), stop.clone());
         connections.spawn(async move {
             let metrics = inlet.journal.metrics();
             metrics.syslog_connections(&inlet.source, 1);
-            connection(stream, peer, gate, &inlet, &stop).await;
+            tokio::select! {
+                () = connection(stream, peer, gate, &inlet, &stop.asked) => {}
+                () = stop.over.cancelled() => {
+                    inlet.trouble(&format_args!("the connection from {peer} was cut: it went on after the end"));
+                }
+            }
             metrics.syslog_connections(&inlet.source, -1);
             drop(place);
         });
@@ -97,6 +137,9 @@ async fn receive(mut stream: impl AsyncRead + Unpin, inlet: &Inlet, stop: &Cance
                 return Ok(());
             }
         }
+        if framer.is_lost() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its octet counts do not fit its messages"));
+        }
         if outlook == Outlook::Closed {
             return end;
         }
@@ -114,7 +157,7 @@ async fn listen(
         (false, true) => SILENCE,
         (false, false) => LONG_SILENCE,
     };
-    let waits = stop.is_cancelled() || !framer.is_empty();
+    let waits = stop.is_cancelled() || !framer.is_idle();
     tokio::select! {
         biased;
         read = stream.read_buf(framer.room()) => match read {
