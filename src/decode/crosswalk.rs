@@ -8,7 +8,7 @@
 //! | wide | `user_id` and any of `account_id`, `employee_id`, `npi`, `login`, `email` | each means `user_id` |
 //! | wide | `patient_id` and any of `mrn`, `enterprise_id`, `fhir_id` | each means `patient_id` |
 //!
-//! In a wide cell several values are separated by `|`. User ids are compared without regard to
+//! A `fhir_id` is also known as `Patient/<fhir_id>`. In a wide cell several values are separated by `|`. User ids are compared without regard to
 //! ASCII case, patient ids exactly. A crosswalk that contradicts itself is an error and never a
 //! guess, because a wrong one would blame one person for what another did.
 
@@ -29,7 +29,8 @@ use crate::model::reject::RejectCode;
 
 const LONG: [&str; 3] = ["kind", "id", "alias"];
 const USER_ALIASES: [&str; 5] = ["account_id", "employee_id", "npi", "login", "email"];
-const PATIENT_ALIASES: [&str; 3] = ["mrn", "enterprise_id", "fhir_id"];
+const FHIR_ID: &str = "fhir_id";
+const PATIENT_ALIASES: [&str; 3] = ["mrn", "enterprise_id", FHIR_ID];
 /// The wide form: whose ids, the column of the id, the columns of its aliases.
 const WIDE: [(Kind, &str, &[&str]); 2] =
     [(Kind::User, "user_id", &USER_ALIASES), (Kind::Patient, "patient_id", &PATIENT_ALIASES)];
@@ -331,12 +332,17 @@ impl Drafts {
             if !id.is_empty() {
                 draft.add_id(id, line);
             }
-            let texts = aliases.iter().filter_map(|alias| field(fields, alias));
-            for alias in texts.flat_map(|text| text.split('|')).map(clean).filter(|alias| !alias.is_empty()) {
-                if id.is_empty() {
-                    return Err(Fault::missing(id_column));
+            for (column, text) in aliases.iter().filter_map(|alias| Some((*alias, field(fields, alias)?))) {
+                for alias in text.split('|').map(clean).filter(|alias| !alias.is_empty()) {
+                    if id.is_empty() {
+                        return Err(Fault::missing(id_column));
+                    }
+                    draft.add_alias(alias, id, line)?;
+                    // As references write it.
+                    if column == FHIR_ID && !alias.contains('/') {
+                        draft.add_alias(&format!("Patient/{alias}"), id, line)?;
+                    }
                 }
-                draft.add_alias(alias, id, line)?;
             }
         }
         if is_wide { Ok(()) } else { Err(foreign()) }

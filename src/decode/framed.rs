@@ -137,8 +137,18 @@ impl Decoder {
     ) {
         let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
         let is_context = matches!(expect, Expect::Feed | Expect::Anything) && fhir::resources::is_context(kind);
-        self.counters.add_records(if is_context { Format::FhirContext } else { format }, 1);
+        let named = if matches!(expect, Expect::Feed | Expect::Anything) {
+            self.fhir_desk.learn_place(resource, &mut self.clock)
+        } else {
+            None
+        };
+        let is_told = is_context || named.as_ref().is_some_and(|told| !told.is_empty());
+        self.counters.add_records(if is_told { Format::FhirContext } else { format }, 1);
         let fault = match expect {
+            _ if is_told && !is_context => {
+                let told = named.into_iter().flatten();
+                return told.for_each(|one| self.found_context(one, at.line, sink));
+            }
             _ if is_context => match fhir::resources::updates(resource, &mut self.clock) {
                 Ok(mut updates) => {
                     self.fhir_desk.complete(resource, &mut updates);

@@ -420,7 +420,7 @@ mod tests {
         let mut urls = Vec::new();
         let end = visit_document(bundle.as_bytes(), &mut |entry| urls.push(entry.full_url));
         assert_eq!((urls, end), (vec![Some(&b"\"u\""[..]), None], Ok(())));
-        assert_eq!(records(r#"{"resourceType":"Bundle"}"#), (vec![], Ok(())));
+        assert_eq!(records(r#"{"resourceType":"Bundle"}"#), (vec![r#"{"resourceType":"Bundle"}"#.into()], Ok(())));
     }
 
     #[test]

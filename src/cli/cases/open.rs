@@ -92,6 +92,10 @@ pub(in crate::cli) fn tell(opened: &Opened, mut out: impl Write) -> Result<()> {
     }
     if let Some(rows) = rows {
         writeln!(out, "{rows:>12} rows of evidence kept")?;
+        if *rows == 0 && taken.handoffs > taken.known {
+            let why = "the logs hold none of these accesses: are they of that time, and is --crosswalk missing?";
+            writeln!(out, "{} {why}", paint.warning("warning:"))?;
+        }
     }
     Ok(())
 }

@@ -103,7 +103,8 @@ pub(super) fn resource<'v>(view: &View<'v>) -> Option<&'v str> {
     let kind = |entity: &'v Value| target(entity).and_then(|what| view.type_of(what));
     let word = |entity: &'v Value| {
         let found = entity.get("type").map(codes).unwrap_or_default();
-        found.into_iter().find(|code| !code.bytes().all(|byte| byte.is_ascii_digit()))
+        let is_elsewhere = |code: &&str| matches!(*code, "Patient" | "Encounter");
+        found.into_iter().find(|code| !code.bytes().all(|byte| byte.is_ascii_digit()) && !is_elsewhere(code))
     };
     others()
         .find_map(|entity| kind(entity).filter(|kind| !matches!(*kind, "Patient" | "Encounter" | "OperationOutcome")))

@@ -23,6 +23,9 @@ pub(super) fn appointment(source: &mut Source<'_, '_>) -> Result<(), Fault> {
         source.withdraw(&["participant"], patients.len());
         return Ok(());
     }
+    if matches!(source.status().as_str(), "proposed" | "waitlist") {
+        return Err(Fault::new(RejectCode::NotApplicable, "an appointment that is only proposed"));
+    }
     if patients.is_empty() {
         return Err(nobody("participant of type Patient"));
     }

@@ -56,7 +56,8 @@ fn encounter_id(source: &Source<'_, '_>) -> Option<String> {
 }
 
 fn place<'v>(source: &Source<'v, '_>, element: &'v Value) -> Option<Holder> {
-    source.department(element.get("location")?)
+    let is_planned = word(element, &["status"]).is_some_and(|status| matches!(status.as_str(), "planned" | "reserved"));
+    source.department(element.get("location").filter(|_| !is_planned)?)
 }
 
 /// A participant of an encounter may be known by no more than a name.

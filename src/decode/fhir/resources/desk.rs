@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::former::Former;
+use super::places::Places;
 use super::source::word;
 use crate::decode::fhir::view::text;
+use crate::decode::time::LocalClock;
 use crate::model::context::{ContextRecord, ContextUpdate, WorkforceMember};
 use crate::model::time::Timestamp;
 
@@ -33,11 +35,22 @@ pub struct Desk {
     /// Roles by the id of their person, then by resource.
     roles: BTreeMap<String, BTreeMap<String, Card>>,
     former: Former,
+    places: Places,
 }
 
 impl Desk {
     /// Adds to the facts of one resource what follows from them and from what was said before.
     pub fn complete(&mut self, resource: &Value, updates: &mut Vec<ContextUpdate>) {
+        self.add(resource, updates);
+        self.places.name(updates);
+    }
+
+    /// Takes the name of a place, and tells anew what referred to it. `None` of a resource that is no place with a name.
+    pub fn learn_place(&mut self, resource: &Value, clock: &mut LocalClock) -> Option<Vec<ContextUpdate>> {
+        self.places.learn(resource, clock)
+    }
+
+    fn add(&mut self, resource: &Value, updates: &mut Vec<ContextUpdate>) {
         let resource_type = text(resource, &["resourceType"]).unwrap_or_default();
         if let Some(id) = word(resource, &["id"]) {
             self.former.complete(&format!("fhir/{resource_type}/{id}"), updates);

@@ -27,6 +27,7 @@ mod desk;
 mod former;
 mod human;
 mod patient;
+mod places;
 mod request;
 mod source;
 mod staff;

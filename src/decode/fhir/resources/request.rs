@@ -15,6 +15,7 @@ use super::source::{Care, Period, Source, shown};
 use crate::decode::Fault;
 use crate::decode::fhir::view::{codes, text};
 use crate::model::context::{Holder, RelationshipKind};
+use crate::model::reject::RejectCode;
 
 const THEMES: [&str; 5] = ["requester", "performer", "recipient", "locationReference", "location"];
 /// SNOMED CT: patient referral, referral to service.
@@ -27,6 +28,9 @@ pub(super) fn request(source: &mut Source<'_, '_>) -> Result<(), Fault> {
     if status == "entered-in-error" {
         source.withdraw(&THEMES, 1);
         return Ok(());
+    }
+    if status == "draft" {
+        return Err(Fault::new(RejectCode::NotApplicable, "an order that is only drafted"));
     }
     let root = source.root;
     let encounter = root.get("encounter").or_else(|| root.get("context"));

@@ -94,6 +94,11 @@ impl<'v, 'c> Source<'v, 'c> {
         ids
     }
 
+    /// Whether the resource is of a type.
+    pub(super) fn is(&self, kind: &str) -> bool {
+        self.kind == kind
+    }
+
     /// The day on which the source wrote the resource, as written.
     pub(super) fn told_on(&self) -> Option<Date> {
         days(text(self.root, &["meta", "lastUpdated"])?).map(|(first, _)| first)

@@ -6,8 +6,10 @@
 //! | names | `name` | of the contained practitioner, else of `practitioner.display` |
 //! | role | DSTU2 `practitionerRole.role`, else `specialty` | `code` (DSTU2 `role`), else `specialty` |
 //! | department | DSTU2 `practitionerRole.location`, else `managingOrganization` | `location`, else `organization` |
-//! | hired_on, ended_on | DSTU2 `practitionerRole.period` | `period` |
-//! | ended_on | where `active` is false, at the latest the day of `meta.lastUpdated` | the same |
+//! | ended_on | where `active` is false, the day of `meta.lastUpdated` | |
+//!
+//! A post that begins or ends is no employment: servers keep old posts, and whoever has left one may work in another. One that
+//! was over when the resource was written, or is not `active`, gives no role and no department.
 //!
 //! A member has one id. So each id that relationships and audit logs may name becomes a record, and
 //! what another resource says of the person is said under each of them: see the desk.
@@ -15,7 +17,7 @@
 use serde_json::Value;
 
 use super::human::{Human, STAFF_NUMBER, identifier, national_number};
-use super::source::{Source, concept, days, each, flag, last_day, shown};
+use super::source::{Source, concept, each, flag, last_day, shown};
 use crate::decode::Fault;
 use crate::decode::fhir::view::text;
 use crate::model::context::{ContextRecord, WorkforceMember};
@@ -62,11 +64,13 @@ fn employed<'v>(human: Human, post: &'v Value, source: &Source<'v, '_>) -> Workf
     let organization = || place("organization").or_else(|| place("managingOrganization"));
     let person = member(human, source);
     let last = text(post, &["period", "end"]).filter(|end| !end.starts_with("9999")).and_then(last_day);
+    let has_ended = last.zip(source.told_on()).is_some_and(|(last, told_on)| last < told_on);
+    if has_ended || flag(post, "active") == Some(false) {
+        return person;
+    }
     WorkforceMember {
         role: words.or_else(|| code.and_then(concept)).or_else(|| specialty.and_then(concept)),
         department: place("location").or_else(organization),
-        hired_on: text(post, &["period", "start"]).and_then(days).map(|(first, _)| first),
-        ended_on: last.into_iter().chain(person.ended_on).min(),
         ..person
     }
 }
@@ -81,7 +85,7 @@ fn member(human: Human, source: &Source<'_, '_>) -> WorkforceMember {
         postal_code: human.postal_code,
         phone: human.phone,
         birth_date: human.birth_date,
-        ended_on: source.told_on().filter(|_| flag(source.root, "active") == Some(false)),
+        ended_on: source.told_on().filter(|_| source.is("Practitioner") && flag(source.root, "active") == Some(false)),
         recorded: source.recorded(),
         ..WorkforceMember::default()
     }

@@ -138,19 +138,36 @@ fn a_practitioner_is_a_member_under_each_name_that_others_use() {
     assert!(found.iter().all(|one| one.family_name.as_deref() == Some("Quill") && one.phone.is_none()));
 }
 
-#[test]
-fn a_role_says_what_a_practitioner_does_where_and_until_when() {
-    let found = members(&json!({
+fn role() -> Value {
+    json!({
         "resourceType": "PractitionerRole", "id": "x1", "period": {"start": "2026-01", "end": "2026-03"},
         "practitioner": {"identifier": {"value": "u1"}, "display": "Dr. Ann Quill"},
         "organization": {"display": "Hospital"}, "location": [{"reference": "Location/1", "display": "ICU"}],
         "code": [{"coding": [{"code": "RP"}]}], "specialty": [{"coding": [{"code": "1", "display": "Nurse"}]}]
-    }));
+    })
+}
+
+#[test]
+fn a_role_says_what_a_practitioner_does_and_where() {
+    let found = members(&role());
     assert_eq!(found.iter().map(|one| one.user_id.as_str()).collect::<Vec<_>>(), ["u1", "PractitionerRole/x1"]);
     assert_eq!((found[0].role.as_deref(), found[0].department.as_deref()), (Some("Nurse"), Some("ICU")));
     assert_eq!((found[0].given_name.as_deref(), found[0].family_name.as_deref()), (Some("Ann"), Some("Quill")));
-    assert_eq!(found[0].hired_on, Some(jiff::civil::date(2026, 1, 1)));
-    assert_eq!(found[0].ended_on, Some(jiff::civil::date(2026, 3, 31)));
+}
+
+#[test]
+fn a_post_that_is_over_is_no_post_and_says_nothing_about_employment() {
+    let written = |day: &str| json!({"meta": {"lastUpdated": day}});
+    for (changes, has_post) in [
+        (written("2026-03-31"), true),
+        (written("2026-04-01"), false),
+        (json!({"active": false, "meta": {"lastUpdated": "2026-02-01"}}), false),
+    ] {
+        let found = members(&with(role(), changes.clone())).remove(0);
+        assert_eq!((found.department.is_some(), found.role.is_some()), (has_post, has_post), "{changes}");
+        assert_eq!((found.hired_on, found.ended_on), (None, None), "{changes}");
+        assert_eq!(found.family_name.as_deref(), Some("Quill"));
+    }
 }
 
 #[test]
