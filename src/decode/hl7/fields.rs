@@ -85,17 +85,19 @@ pub(super) fn number_key(field: Field<'_>) -> Option<String> {
 /// Other numbers of the patient in PID-3, of the type and authority of the number `id`: earlier ones. Numbers of other
 /// authorities may be those of other patients.
 pub(super) fn other_numbers(pid: Segment<'_>, id: &str) -> Vec<String> {
-    let of = |number: &Field<'_>| (number.part(5).value(), number.part(4).value());
-    let numbers = || pid.field(3).repetitions();
-    let Some(own) = numbers().find(|number| number.part(1).value().as_deref() == Some(id)).map(|own| of(&own)) else {
-        return Vec::new();
+    let own = pid.field(3).repetitions().find(|number| number.part(1).value().as_deref() == Some(id));
+    let is_certain = |own: Field<'_>| {
+        PATIENT_TYPES.iter().any(|kind| has_type(own, kind)) && own.part(4).value().is_some()
     };
-    let is_typed = PATIENT_TYPES.iter().any(|kind| own.0.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind)));
-    if !is_typed || own.1.is_none() {
-        return Vec::new();
-    }
-    let alike = numbers().filter(|number| of(number) == own).filter_map(|number| number.part(1).value());
-    alike.filter(|number| number != id).collect()
+    if own.is_some_and(is_certain) { alike(pid.field(3), id) } else { Vec::new() }
+}
+
+/// The other numbers of a list that have the type and the authority of the number `id`.
+pub(super) fn alike(ids: Field<'_>, id: &str) -> Vec<String> {
+    let of = |number: &Field<'_>| (number.part(5).value(), number.part(4).value());
+    let own = ids.repetitions().find(|number| number.part(1).value().as_deref() == Some(id)).map(|own| of(&own));
+    let alike = ids.repetitions().filter(|number| Some(of(number)) == own);
+    alike.filter_map(|number| number.part(1).value()).filter(|number| number != id).collect()
 }
 
 /// The ids of every person in a field (XCN.1); those without one are left out.

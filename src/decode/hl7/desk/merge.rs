@@ -33,7 +33,9 @@ impl Desk {
                 let (pid, new) = survivor.clone().ok_or_else(no_patient)?;
                 let old = fields::best_id(segment.field(1)).or_else(|| fields::best_id(segment.field(4)));
                 let old = old.or_else(|| fields::any_id(segment.field(1)));
-                pairs.push((pid, new, old.ok_or_else(|| Fault::missing("MRG-1 (the id that ends)"))?));
+                let old = old.ok_or_else(|| Fault::missing("MRG-1 (the id that ends)"))?;
+                let others = fields::alike(segment.field(1), &old);
+                pairs.extend(std::iter::once(old).chain(others).map(|old| (pid, new.clone(), old)));
             }
         }
         if pairs.is_empty() {

@@ -79,6 +79,16 @@ fn an_identifier_that_is_changed_goes_on_as_the_new_one() {
 }
 
 #[test]
+fn every_number_of_the_list_that_ends_goes_on() {
+    let mut feed = Feed::new();
+    feed.adt("A40", 9, &[pid("Quill^Ada"), "MRG|p0^^^A^MR~p2^^^A^MR~s9^^^S^SS".to_owned()]);
+    for old in ["p0", "p2"] {
+        assert_eq!(feed.patient(old).merged_into.as_deref(), Some("p1"), "{old}");
+    }
+    assert!(!feed.standing.keys().any(|key| key.contains("s9")), "a number of another kind");
+}
+
+#[test]
 fn accounts_that_become_one_merge_nobody() {
     for event in ["A35", "A41"] {
         let mut feed = Feed::new();
