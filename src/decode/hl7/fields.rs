@@ -86,9 +86,8 @@ pub(super) fn number_key(field: Field<'_>) -> Option<String> {
 /// authorities may be those of other patients.
 pub(super) fn other_numbers(pid: Segment<'_>, id: &str) -> Vec<String> {
     let own = pid.field(3).repetitions().find(|number| number.part(1).value().as_deref() == Some(id));
-    let is_certain = |own: Field<'_>| {
-        PATIENT_TYPES.iter().any(|kind| has_type(own, kind)) && own.part(4).value().is_some()
-    };
+    let is_certain =
+        |own: Field<'_>| PATIENT_TYPES.iter().any(|kind| has_type(own, kind)) && own.part(4).value().is_some();
     if own.is_some_and(is_certain) { alike(pid.field(3), id) } else { Vec::new() }
 }
 
