@@ -159,7 +159,8 @@ impl Run<'_> {
             return Err(error.into());
         }
         if let Some(at) = at.filter(|at| failures.is_empty() || !at.is_empty()) {
-            self.explain(&at, path, zone, out)?;
+            let fresh = Decoder::new(zone.clone()).with_crosswalk(self.crosswalk.clone());
+            self.explain(&at, path, &fresh, out)?;
         }
         map::list_unmapped(&decoder.unmapped(), self.words)?;
         let counters = decoder.counters();
@@ -171,11 +172,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn explain(&mut self, at: &AtLine, path: &Path, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
+    fn explain(&mut self, at: &AtLine, path: &Path, fresh: &Decoder, out: &mut dyn Write) -> io::Result<()> {
         if at.is_empty() {
             return writeln!(self.words, "{}: {}", path.display(), at.absence());
         }
-        at.print(path, zone, out)
+        at.print(path, fresh, out)
     }
 
     fn summary(&self, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -10,8 +10,7 @@ use super::style::Paint;
 use crate::decode::canonical::FIELDS;
 use crate::decode::context::Table;
 use crate::decode::provenance::{self, Alone, Explanation, Found, Kind, MAX_LEAVES, Origin, Outcome};
-use crate::decode::{Format, Layout};
-use crate::model::time::Zone;
+use crate::decode::{Decoder, Format, Layout};
 use crate::source::file::{Block, head};
 
 /// As many outcomes of a line are kept where its records cannot be read by themselves.
@@ -78,7 +77,7 @@ impl AtLine {
     }
 
     /// Prints where everything came from.
-    pub(super) fn print(&self, path: &Path, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn print(&self, path: &Path, fresh: &Decoder, out: &mut dyn Write) -> io::Result<()> {
         let place = format!("{}, line {}", path.display(), self.line);
         let Some((layout, _)) = self.file.as_ref().filter(|_| !self.found.records.is_empty()) else {
             let sentence = if self.is_columnar {
@@ -89,7 +88,7 @@ impl AtLine {
             return plainly(&place, sentence, &self.told, out);
         };
         for record in &self.found.records {
-            self.record(&place, record, layout, zone, out)?;
+            self.record(&place, record, layout, fresh, out)?;
         }
         if self.found.more > 0 {
             writeln!(out, "{} more records stand at this line", self.found.more)?;
@@ -97,8 +96,15 @@ impl AtLine {
         Ok(())
     }
 
-    fn record(&self, place: &str, record: &Alone, layout: &Layout, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
-        let (told, format) = provenance::decode(&record.bytes, layout, zone);
+    fn record(
+        &self,
+        place: &str,
+        record: &Alone,
+        layout: &Layout,
+        fresh: &Decoder,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let (told, format) = provenance::decode(&record.bytes, layout, fresh);
         let alone = if format == Format::Hl7 { ", read without the messages before it" } else { "" };
         let place = format!("{place}: {format}{alone}");
         if record.is_too_large() {
@@ -115,7 +121,7 @@ impl AtLine {
             };
             return plainly(&place, sentence, &self.told, out);
         }
-        let mut decode = |bytes: &[u8]| provenance::decode(bytes, layout, zone).0;
+        let mut decode = |bytes: &[u8]| provenance::decode(bytes, layout, fresh).0;
         let explanation = provenance::explain(&record.bytes, &record.leaves, &mut decode);
         writeln!(out, "{}", Paint::stdout().bold(&shown(&place)))?;
         explained(&explanation, out)

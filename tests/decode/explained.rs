@@ -69,6 +69,15 @@ fn the_entry_of_a_bundle_is_explained_without_its_neighbours() {
     assert!(out.contains("without a value: resource, department"), "{out}");
 }
 
+#[test]
+fn the_full_url_of_an_entry_counts_as_it_does_in_the_file() {
+    let bundle = r#"{"resourceType":"Bundle","entry":[
+{"fullUrl":"urn:uuid:3f2504e0-4f89-11d3-9a0c-0305e82c3301","resource":
+{"resourceType":"Patient","name":[{"family":"Roe"}]}}]}"#;
+    let out = explained(bundle, 3);
+    assert_origins(&out, &[("patient_id", "fullUrl"), ("family_name", "name[0].family")]);
+}
+
 fn atna(user: &str) -> String {
     format!(
         "<85>1 2026-06-01T07:00:09Z h a 1 IHE+RFC-3881 - <AuditMessage><EventIdentification EventActionCode='R' \

@@ -13,7 +13,6 @@ use crate::decode::json::visit_document;
 use crate::decode::mapped::FileForm;
 use crate::decode::xml::visit_records;
 use crate::decode::{At, Chunk, Decoder, Format, Layout, epic, fhir, file_place, framed, messages};
-use crate::model::time::Zone;
 
 /// As many records of one line are kept.
 pub const MAX_RECORDS: usize = 20;
@@ -88,11 +87,11 @@ pub fn find(chunk: &Chunk<'_>, header: &[u8], line: u64, found: &mut Found) {
     }
 }
 
-/// What a record says when nothing else is read, and the format under which it is counted.
+/// What a record says to a fresh decoder, when nothing else is read, and the format under which it is counted.
 #[must_use]
-pub fn decode(record: &[u8], layout: &Layout, zone: &Zone) -> (Vec<Outcome>, Format) {
+pub fn decode(record: &[u8], layout: &Layout, fresh: &Decoder) -> (Vec<Outcome>, Format) {
     let file: Arc<str> = "".into();
-    let (mut decoder, mut told) = (Decoder::new(zone.clone()), Told::default());
+    let (mut decoder, mut told) = (fresh.clone(), Told::default());
     if let Body::Messages(expect) = &layout.body {
         // A message by itself does not end where a file of them would cut it.
         decoder.message(record, *expect, At { place: &file_place(&file), line: 1 }, &mut told);
@@ -109,6 +108,17 @@ fn newlines(bytes: &[u8]) -> u64 {
 
 fn json_record(text: &[u8]) -> Alone {
     Alone { bytes: text.to_vec(), leaves: json::leaves(text, 0) }
+}
+
+/// The resource of an entry in a Bundle of its own, so that the entry's `fullUrl` counts.
+fn entry_record(url: &[u8], resource: &[u8]) -> Alone {
+    let head = br#"{"resourceType":"Bundle","entry":[{"fullUrl":"#.as_slice();
+    let before = [head, url, br#","resource":"#].concat();
+    let bytes = [before.as_slice(), resource, b"}]}"].concat();
+    let span = head.len()..head.len() + url.len();
+    let url = Leaf { path: "fullUrl".to_owned(), span, blank: b"null" };
+    let leaves = std::iter::once(url).chain(json::leaves(&bytes, before.len())).collect();
+    Alone { bytes, leaves }
 }
 
 /// The object of a line, or the entries of the Bundle in it.
@@ -133,7 +143,7 @@ fn find_elements(bytes: &[u8], first: u64, line: u64, found: &mut Found) -> usiz
         counted = entry.start;
         if let Some(text) = entry.record.filter(|_| here == line) {
             count += 1;
-            found.push(|| json_record(text));
+            found.push(|| entry.full_url.map_or_else(|| json_record(text), |url| entry_record(url, text)));
         }
     });
     count
