@@ -68,10 +68,13 @@ impl Gate {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
             .map_err(|error| TlsError::Clients { detail: error.to_string() })?;
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
             .map_err(|error| TlsError::Identity { detail: error.to_string() })?;
+        // A sender that never reads would close over unread tickets: its system then resets the connection, and what is
+        // still on the way is lost.
+        config.send_tls13_tickets = 0;
         let clients = identity.clients.iter().map(|name| ServerName::try_from(name.clone()));
         let clients = clients.collect::<Result<_, _>>().map_err(|_| TlsError::Name)?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), clients })
