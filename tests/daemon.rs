@@ -2,10 +2,14 @@
 
 #[path = "daemon/certificates.rs"]
 mod certificates;
+#[path = "daemon/faults.rs"]
+mod faults;
 #[path = "daemon/hospital.rs"]
 mod hospital;
 #[path = "daemon/kill.rs"]
 mod kill;
+#[path = "daemon/own_broker.rs"]
+mod own_broker;
 #[path = "daemon/parity.rs"]
 mod parity;
 #[path = "daemon/process.rs"]

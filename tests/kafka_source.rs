@@ -108,8 +108,8 @@ fn read_to_ends(events: &Receiver<KafkaEvent>, partitions: usize) -> Read {
 }
 
 fn subscribe(broker: &Broker, topic: &str, start: BTreeMap<i32, i64>) -> KafkaSource {
-    KafkaSource::subscribe(&broker.connection(topic), &[topic.to_owned()], &small_batches(), move |_, partition| {
-        start.get(&partition).copied()
+    KafkaSource::subscribe(&broker.connection(topic), &[topic.to_owned()], &small_batches(), move |topic, partition| {
+        start.get(&partition).map(|offset| Position::at(TopicPartition::new(topic, partition), *offset))
     })
     .unwrap()
 }
@@ -272,7 +272,7 @@ fn commits_reach_the_broker(broker: &Broker) {
     broker.produce(topic, &messages(10, 1));
     let source = subscribe(broker, topic, BTreeMap::new());
     read_to_ends(source.events(), 1);
-    source.control().commit(vec![Position { partition: TopicPartition::new(topic, 0), offset: 7 }]);
+    source.control().commit(vec![Position::at(TopicPartition::new(topic, 0), 7)]);
     source.stop();
 
     let mut config = broker.connection(topic).client_config();

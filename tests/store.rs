@@ -78,7 +78,13 @@ fn row(key: &str, value: Option<&str>) -> StateRow {
 }
 
 fn position(next_offset: i64) -> Position {
-    Position { topic: "ehr.audit".to_owned(), partition: 0, next_offset, watermark: next_offset * 10 }
+    Position {
+        topic: "ehr.audit".to_owned(),
+        partition: 0,
+        next_offset,
+        watermark: next_offset * 10,
+        last_record: Some(-next_offset),
+    }
 }
 
 #[test]

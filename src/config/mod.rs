@@ -5,6 +5,7 @@
 //! [`Config::resolve`] then fetches the secrets that the file only names, for the commands that
 //! connect to something.
 
+mod entry;
 mod overlay;
 mod policy;
 mod problem;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::entry::{endpoint, one_of, own_name, required};
 use super::raw::Value;
 use super::secret::SecretRef;
 use super::section::{Section, parsed};
@@ -101,13 +102,7 @@ pub(super) fn read(root: &mut Section<'_>) -> Vec<SinkSettings> {
 }
 
 fn sink(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<SinkSettings> {
-    let expected = "a short name of letters, digits, \"-\" and \"_\"";
-    let name = required(&mut section, "name", expected, |value| parsed::<String>(value).filter(|name| is_name(name)));
-    if let Some(name) = &name
-        && !names.insert(name.clone())
-    {
-        section.complain("name", format!("\"{name}\" a second time"), "a name of its own for each sink");
-    }
+    let name = own_name(&mut section, names, "sink");
     let kind = one_of(&mut section, "kind", &KINDS, &LATER_KINDS, None);
     let format = one_of(&mut section, "format", &FORMATS, &LATER_FORMATS, Some("cef"));
     let target = target(&mut section, kind);
@@ -135,46 +130,6 @@ fn sink(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<SinkSe
     })
 }
 
-pub(super) fn required<T>(
-    section: &mut Section<'_>,
-    key: &str,
-    expected: &str,
-    read: impl FnOnce(&Value) -> Option<T>,
-) -> Option<T> {
-    if section.node(key).is_none() {
-        section.complain(key, "nothing", expected);
-    }
-    section.get(key, expected, read)
-}
-
-pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}
-
-/// One of the names that this version knows; the names of later versions are told apart.
-pub(super) fn one_of(
-    section: &mut Section<'_>,
-    key: &str,
-    now: &[&'static str],
-    later: &[&str],
-    default: Option<&'static str>,
-) -> Option<&'static str> {
-    let expected = now.join(", ");
-    let Some(node) = section.node(key) else {
-        if default.is_none() {
-            section.complain(key, "nothing", format!("one of {expected}"));
-        }
-        return default;
-    };
-    let name = parsed::<String>(&node.value).unwrap_or_default();
-    let known = now.iter().find(|known| **known == name).copied();
-    if known.is_none() {
-        let later = if later.contains(&name.as_str()) { ", which is not available in this version" } else { "" };
-        section.complain(key, format!("{}{later}", node.value), format!("one of {expected}"));
-    }
-    known
-}
-
 fn target(section: &mut Section<'_>, kind: Option<&str>) -> Option<Target> {
     match kind {
         Some("file") => required(section, "address", "the path of a file", |value| {
@@ -200,16 +155,10 @@ fn syslog(section: &mut Section<'_>) -> Option<Target> {
         return None;
     }
     required(section, "address", expected, |value| {
-        let text = parsed::<String>(value)?;
-        let (scheme, address) = text.split_once("://")?;
-        let (host, port) = address.rsplit_once(':')?;
-        if host.is_empty() || host.contains('/') || port.parse::<u16>().is_ok_and(|port| port == 0) {
-            return None;
-        }
-        port.parse::<u16>().ok()?;
-        match scheme {
-            "udp" => Some(Target::SyslogUdp(address.to_owned())),
-            "tcp" => Some(Target::SyslogTcp(address.to_owned())),
+        let (scheme, address, _) = endpoint(value).filter(|(.., port)| *port > 0)?;
+        match scheme.as_str() {
+            "udp" => Some(Target::SyslogUdp(address)),
+            "tcp" => Some(Target::SyslogTcp(address)),
             _ => None,
         }
     })

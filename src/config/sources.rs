@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::entry::{endpoint, one_of, own_name, required};
 use super::secret::SecretRef;
-use super::section::{Section, parsed};
-use super::sinks::{is_name, one_of, required};
+use super::section::Section;
 
 /// One place that takes messages in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,27 +74,17 @@ pub(super) fn read(root: &mut Section<'_>) -> Vec<SourceSettings> {
 }
 
 fn source(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<SourceSettings> {
-    let expected = "a short name of letters, digits, \"-\" and \"_\"";
-    let name = required(&mut section, "name", expected, |value| parsed::<String>(value).filter(|name| is_name(name)));
-    if let Some(name) = &name
-        && !names.insert(name.clone())
-    {
-        section.complain("name", format!("\"{name}\" a second time"), "a name of its own for each source");
-    }
+    let name = own_name(&mut section, names, "source");
     let kind = one_of(&mut section, "kind", &["syslog"], &[], None);
     let expected = "\"udp://host:port\", \"tcp://host:port\" or \"tls://host:port\"";
     let address = required(&mut section, "address", expected, |value| {
-        let text = parsed::<String>(value)?;
-        let (scheme, address) = text.split_once("://")?;
-        let (host, port) = address.rsplit_once(':')?;
-        let is_address = !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok();
-        (is_address && matches!(scheme, "udp" | "tcp" | "tls")).then(|| (scheme.to_owned(), address.to_owned()))
+        endpoint(value).filter(|(scheme, ..)| matches!(scheme.as_str(), "udp" | "tcp" | "tls"))
     });
     // Without a scheme it is not known whether certificates belong here.
-    let is_tls = address.as_ref().map(|(scheme, _)| scheme == "tls");
+    let is_tls = address.as_ref().map(|(scheme, ..)| scheme == "tls");
     let tls = (is_tls != Some(false)).then(|| tls(&mut section, is_tls.is_some()));
     section.finish();
-    let (scheme, address) = address?;
+    let (scheme, address, _) = address?;
     let transport = match scheme.as_str() {
         "udp" => SyslogTransport::Udp,
         "tcp" => SyslogTransport::Tcp,

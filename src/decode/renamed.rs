@@ -164,7 +164,7 @@ impl<S: DecodeSink + ?Sized> DecodeSink for Renaming<'_, S> {
         self.users += u64::from(is_other_user);
         self.patients += u64::from(is_other_patient);
         let (user_id, patient_id) = (Cow::Borrowed(user_id), patient_id.map(Cow::Borrowed));
-        self.sink.access(&AccessEvent { user_id, patient_id, ..borrowed(event) }, line);
+        self.sink.access(&AccessEvent { user_id, patient_id, ..event.clone() }, line);
     }
 
     fn context(&mut self, mut update: ContextUpdate, line: u64) {
@@ -176,30 +176,6 @@ impl<S: DecodeSink + ?Sized> DecodeSink for Renaming<'_, S> {
 
     fn reject(&mut self, reject: Reject) {
         self.sink.reject(reject);
-    }
-}
-
-/// The same event without texts of its own.
-fn borrowed<'e>(event: &'e AccessEvent<'_>) -> AccessEvent<'e> {
-    fn some<'t>(text: &'t Option<Cow<'_, str>>) -> Option<Cow<'t, str>> {
-        text.as_deref().map(Cow::Borrowed)
-    }
-    AccessEvent {
-        event_id: Cow::Borrowed(event.event_id.as_ref()),
-        occurred_at: event.occurred_at,
-        recorded_at: event.recorded_at,
-        user_id: Cow::Borrowed(event.user_id.as_ref()),
-        patient_id: some(&event.patient_id),
-        action: event.action,
-        resource: some(&event.resource),
-        department: some(&event.department),
-        workstation: some(&event.workstation),
-        source_ip: some(&event.source_ip),
-        encounter_id: some(&event.encounter_id),
-        purpose: some(&event.purpose),
-        break_glass_reason: some(&event.break_glass_reason),
-        outcome: event.outcome,
-        search_text_kind: event.search_text_kind,
     }
 }
 

@@ -151,11 +151,14 @@ fn write_state(transaction: &Transaction<'_>, rows: &[StateRow]) -> rusqlite::Re
 
 fn write_positions(transaction: &Transaction<'_>, positions: &[Position]) -> rusqlite::Result<()> {
     let mut put = transaction.prepare_cached(
-        "INSERT INTO positions (topic, partition, next_offset, watermark) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, watermark = excluded.watermark",
+        "INSERT INTO positions (topic, partition, next_offset, watermark, last_record) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (topic, partition) DO UPDATE SET
+           next_offset = excluded.next_offset,
+           watermark = excluded.watermark,
+           last_record = excluded.last_record",
     )?;
-    for position in positions {
-        put.execute(params![position.topic, position.partition, position.next_offset, position.watermark])?;
+    for Position { topic, partition, next_offset, watermark, last_record } in positions {
+        put.execute(params![topic, partition, next_offset, watermark, last_record])?;
     }
     Ok(())
 }

@@ -17,10 +17,18 @@ pub(super) fn state(connection: &Connection) -> Result<StateRows, StoreError> {
 pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, StoreError> {
     let wrap = StoreError::sql("read the input positions");
     let mut statement = connection
-        .prepare_cached("SELECT topic, partition, next_offset, watermark FROM positions ORDER BY topic, partition")
+        .prepare_cached(
+            "SELECT topic, partition, next_offset, watermark, last_record FROM positions ORDER BY topic, partition",
+        )
         .map_err(&wrap)?;
     let rows = statement.query_map([], |row| {
-        Ok(Position { topic: row.get(0)?, partition: row.get(1)?, next_offset: row.get(2)?, watermark: row.get(3)? })
+        Ok(Position {
+            topic: row.get(0)?,
+            partition: row.get(1)?,
+            next_offset: row.get(2)?,
+            watermark: row.get(3)?,
+            last_record: row.get(4)?,
+        })
     });
     rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
 }

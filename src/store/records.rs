@@ -43,6 +43,8 @@ pub struct Position {
     pub next_offset: i64,
     /// Event time that the partition has reached, in microseconds since 1970.
     pub watermark: i64,
+    /// By what the record before that offset is known again; none in a store of an earlier layout, and for the spool.
+    pub last_record: Option<i64>,
 }
 
 /// When the pipeline did what with an incident. A field that was set once never changes again.

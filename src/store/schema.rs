@@ -14,8 +14,10 @@ pub(super) struct Layout {
 }
 
 /// The store (`CHSE`).
-pub(super) const STORE: Layout =
-    Layout { application_id: 0x4348_5345, migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES] };
+pub(super) const STORE: Layout = Layout {
+    application_id: 0x4348_5345,
+    migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES, LAST_RECORDS],
+};
 
 /// Messages that were taken in and are not yet part of the store (`CHSP`).
 pub(super) const SPOOL: Layout = Layout { application_id: 0x4348_5350, migrations: &[MESSAGES] };
@@ -198,6 +200,9 @@ INSERT INTO evidence SELECT event_id, user_id, patient_id, 'log', occurred_at, j
 DROP TABLE evidence_of_logs;
 CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
 ";
+
+/// Offsets alone do not tell a topic from one that was created anew.
+const LAST_RECORDS: &str = "ALTER TABLE positions ADD COLUMN last_record INTEGER;";
 
 /// Brings a file from step `found` to the newest one.
 pub(super) fn migrate(connection: &mut Connection, layout: &Layout, found: usize) -> Result<(), StoreError> {

@@ -112,6 +112,12 @@ impl Journal {
         info!(partitions = count, "partitions revoked");
     }
 
+    /// Records were gone before they were read, or a topic is another one of its name. Rare and grave: never held back.
+    pub fn records_lost(&self, what: &dyn Display) {
+        self.metrics.input_gaps.inc();
+        error!("kafka: {what}");
+    }
+
     /// The Kafka client reports trouble; it goes on trying by itself.
     pub fn broker_error(&self, error: &dyn Display, now: Timestamp) {
         self.metrics.broker_errors.inc();

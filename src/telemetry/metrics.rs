@@ -32,6 +32,7 @@ pub struct Metrics {
     watermark_delay: Gauge,
     pub(super) partitions: IntGauge,
     consumer_lag: IntGaugeVec,
+    pub(super) input_gaps: IntCounter,
     pub(super) broker_errors: IntCounter,
     outbox_pending: IntGaugeVec,
     outbox_oldest: GaugeVec,
@@ -128,6 +129,10 @@ impl Metrics {
             watermark_delay: make.gauge("watermark_delay_seconds", "How far the watermark is behind the clock.")?,
             partitions: make.count("partitions_assigned", "Partitions that this daemon reads.")?,
             consumer_lag: make.counts("consumer_lag", "Messages not yet read.", &["topic", "partition"])?,
+            input_gaps: make.counter(
+                "input_gaps_total",
+                "Times that records of Kafka were gone before they were read, or that a topic was created anew.",
+            )?,
             broker_errors: make.counter("broker_errors_total", "Errors that the Kafka client reported.")?,
             outbox_pending: make.counts("outbox_pending", "Alerts that wait for a sink.", &["sink"])?,
             outbox_oldest: make.add(GaugeVec::new(

@@ -11,6 +11,7 @@ use chartsentry::store::{Spool, Store, StoreOptions};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tempfile::TempDir;
 
 use super::certificates::{Authority, Files};
 use super::on_both_brokers;
@@ -90,16 +91,31 @@ impl Ways {
     }
 }
 
+/// Where a daemon runs that listens to all of them.
+struct Place {
+    folder: TempDir,
+    ways: Ways,
+    text: String,
+}
+
+impl Place {
+    /// Topics and a configuration named after the test.
+    fn new(broker: &Broker, name: &str, lateness: &str) -> Self {
+        broker.create_topic(&format!("{name}-audit"), 1);
+        broker.create_compacted_topic(&format!("{name}-context"), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let ways = Ways::new(folder.path());
+        let text = config_text(broker, name, folder.path(), lateness, "") + &ways.config();
+        Self { folder, ways, text }
+    }
+}
+
 fn kept(process: &Process) -> Option<f64> {
     process.metric("chartsentry_syslog_messages_total", "")
 }
 
 fn messages_survive_kill_9_and_are_decided_once(broker: &Broker) {
-    broker.create_topic("syslog-audit", 1);
-    broker.create_compacted_topic("syslog-context", 1);
-    let folder = tempfile::tempdir().unwrap();
-    let ways = Ways::new(folder.path());
-    let text = config_text(broker, "syslog", folder.path(), "8s", "") + &ways.config();
+    let Place { folder, ways, text } = Place::new(broker, "syslog", "8s");
     let mut process = Process::start(folder.path(), &text);
     process.wait_until_ready();
 
@@ -168,11 +184,7 @@ fn line(number: usize, at: jiff::Timestamp) -> String {
 #[test]
 fn no_sender_stops_the_others() {
     let broker = Broker::mock();
-    broker.create_topic("senders-audit", 1);
-    broker.create_compacted_topic("senders-context", 1);
-    let folder = tempfile::tempdir().unwrap();
-    let ways = Ways::new(folder.path());
-    let text = config_text(&broker, "senders", folder.path(), "2s", "") + &ways.config();
+    let Place { folder, ways, text } = Place::new(&broker, "senders", "2s");
     let mut process = Process::start(folder.path(), &text);
     process.wait_until_ready();
     let accesses = |process: &Process| process.metric("chartsentry_accesses_total", "");
@@ -264,11 +276,7 @@ fn a_real_rsyslog_hands_every_message_on_over_mutual_tls() {
         return;
     }
     let broker = Broker::mock();
-    broker.create_topic("rsyslog-audit", 1);
-    broker.create_compacted_topic("rsyslog-context", 1);
-    let folder = tempfile::tempdir().unwrap();
-    let ways = Ways::new(folder.path());
-    let text = config_text(&broker, "rsyslog", folder.path(), "1s", "") + &ways.config();
+    let Place { folder, ways, text } = Place::new(&broker, "rsyslog", "1s");
     let mut process = Process::start(folder.path(), &text);
     process.wait_until_ready();
     let listen = free_address();

@@ -1,7 +1,7 @@
 //! Brokers to test against: librdkafka's own inside this process, and a real Apache Kafka.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -36,17 +36,15 @@ impl Broker {
     }
 
     /// The one real broker of this test process, shared by its tests: name topics and groups after
-    /// the test. It stops when this process ends. `None`, said aloud, where it cannot be had; a
-    /// failure if `CHARTSENTRY_REQUIRE_KAFKA` is 1.
+    /// the test. It stops when this process ends. Otherwise as for [`RealBroker::start`].
     pub(crate) fn real() -> Option<Self> {
         static REAL: OnceLock<Option<RealBroker>> = OnceLock::new();
-        let Some(real) = REAL.get_or_init(RealBroker::start) else {
-            let required = std::env::var("CHARTSENTRY_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
-            assert!(!required, "CHARTSENTRY_REQUIRE_KAFKA=1, but no Kafka broker could be started");
-            eprintln!("SKIPPED: no Kafka broker could be started (see above)");
-            return None;
-        };
-        Some(Self { brokers: real.brokers.clone(), embedded: None })
+        REAL.get_or_init(RealBroker::start).as_ref().map(Self::of)
+    }
+
+    /// A real one that runs already.
+    pub(crate) fn of(real: &RealBroker) -> Self {
+        Self { brokers: real.said("BOOTSTRAP").to_owned(), embedded: None }
     }
 
     /// `host:port`.
@@ -107,24 +105,39 @@ impl Broker {
 }
 
 /// `broker.sh run`, which stops its broker when standard input closes: also when this process is killed.
-struct RealBroker {
-    brokers: String,
+pub(crate) struct RealBroker {
+    /// What the script says of it, such as `BOOTSTRAP=127.0.0.1:9092`.
+    said: Vec<String>,
     _script: Child,
 }
 
 impl RealBroker {
-    fn start() -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh");
-        let mut child = Command::new(script).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    /// Starts one. `None`, said aloud, where it cannot be had; a failure if `CHARTSENTRY_REQUIRE_KAFKA` is 1.
+    pub(crate) fn start() -> Option<Self> {
+        let mut child = Command::new(script()).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         // All that it says is read, so that it does not write into a closed pipe.
-        let said: Vec<String> =
-            BufReader::new(child.stdout.take()?).lines().map_while(Result::ok).take(ANSWER_LINES).collect();
-        let brokers = said.iter().find_map(|line| line.strip_prefix("BOOTSTRAP=").map(str::to_owned));
-        let Some(brokers) = brokers else {
-            let status = child.wait().unwrap();
-            assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
-            return None;
-        };
-        Some(Self { brokers, _script: child })
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<String> = lines.map_while(Result::ok).take(ANSWER_LINES).collect();
+        if said.len() == ANSWER_LINES {
+            return Some(Self { said, _script: child });
+        }
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
+        let required = std::env::var("CHARTSENTRY_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
+        assert!(!required, "CHARTSENTRY_REQUIRE_KAFKA=1, but no Kafka broker could be started");
+        eprintln!("SKIPPED: no Kafka broker could be started (see above)");
+        None
     }
+
+    /// What the script says under a name, such as `BOOTSTRAP`.
+    pub(crate) fn said(&self, name: &str) -> &str {
+        let value = |line: &String| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        let place = self.said.iter().position(value).unwrap();
+        &self.said[place][name.len() + 1..]
+    }
+}
+
+/// The script that fetches, starts and stops real brokers.
+pub(crate) fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker.sh")
 }

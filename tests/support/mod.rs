@@ -2,6 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod broker;
+pub(crate) mod broker;
 
 pub(crate) use broker::{Broker, Message};

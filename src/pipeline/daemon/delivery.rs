@@ -112,7 +112,8 @@ fn measure_outbox(store: &StoreHandle, sinks: &[String], journal: &Journal) {
 
 fn measure_lag(cluster: &Cluster, topics: &[String], status: &Status, journal: &Journal) {
     let Ok(ends) = cluster.end_offsets(topics) else { return };
-    let read: BTreeMap<_, _> = status.committed_offsets();
+    let read = status.committed_positions().into_iter().map(|position| (position.partition, position.offset));
+    let read: BTreeMap<_, _> = read.collect();
     for end in ends {
         let lag = end.offset - read.get(&end.partition).copied().unwrap_or(0);
         let lag = u64::try_from(lag).unwrap_or(0);

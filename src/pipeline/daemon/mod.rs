@@ -405,7 +405,7 @@ impl Parts {
         let asked = Arc::clone(&status);
         let source =
             KafkaSource::subscribe(&connection, &config.kafka.access_topics, &reading, move |topic, number| {
-                asked.committed_offset(&TopicPartition::new(topic, number))
+                asked.read_on(&TopicPartition::new(topic, number))
             })?;
         let elapsed = clock::elapsed();
         let mut worker = Worker {
@@ -426,7 +426,7 @@ impl Parts {
             refuses_future: mode.refuses_future,
             records: Records::default(),
             own_rows: remembered.policy_row.into_iter().collect(),
-            positions: loaded.into_iter().map(|at| (at.partition, (at.offset, Timestamp::MIN))).collect(),
+            positions: loaded.into_iter().map(|at| (at.partition.clone(), (at, Timestamp::MIN))).collect(),
             reached: remembered.reached,
             has_learned: true,
             engine,

@@ -117,8 +117,9 @@ struct Keeper {
     /// Messages that the disk has not taken.
     unsaved: Vec<Received>,
     has_told_end: bool,
-    /// Messages before it are part of the store, and gone from the spool.
+    /// Messages before it are part of the store.
     done: i64,
+    /// Messages before it are gone from the spool.
     released: i64,
     journal: Arc<Journal>,
 }

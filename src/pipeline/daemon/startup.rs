@@ -1,6 +1,6 @@
 //! From a store and the context topics to an engine that stands where it stood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -18,7 +18,7 @@ use crate::engine::snapshot::Saved;
 use crate::model::context::ContextUpdate;
 use crate::model::time::Timestamp;
 use crate::pipeline::clock;
-use crate::source::kafka::{CatchUp, ContextReader, KafkaEvent, Position, TopicPartition};
+use crate::source::kafka::{CatchUp, ContextReader, KafkaEvent, Position, Record, RecordBatch, TopicPartition, print};
 use crate::store::{StateRow, Store};
 use crate::telemetry::{Health, Journal};
 
@@ -53,7 +53,8 @@ pub(super) fn remember(store: &Store, policy: &Policy) -> Result<Remembered> {
     for position in store.positions()? {
         let partition = TopicPartition::new(position.topic, position.partition);
         reached.insert(partition.clone(), Timestamp(position.watermark));
-        offsets.push(Position { partition, offset: position.next_offset });
+        let last = position.last_record.map(i64::cast_unsigned);
+        offsets.push(Position { partition, offset: position.next_offset, last });
     }
     Ok(Remembered {
         saved: Saved::read(rows)?,
@@ -115,10 +116,16 @@ pub(super) fn load(
         engine.resume_clock(saved);
     }
     let mut loading = Loading { engine, is_resumed: saved.is_some(), known: Vec::new(), later: Vec::new(), count: 0 };
-    let mut reached = BTreeMap::new();
+    let mut reached: BTreeMap<TopicPartition, Position> = BTreeMap::new();
+    let mut strangers = BTreeSet::new();
     if let Some(reader) = reader {
-        let stored: BTreeMap<&TopicPartition, i64> =
-            remembered.offsets.iter().map(|position| (&position.partition, position.offset)).collect();
+        let mut stored: BTreeMap<&TopicPartition, &Position> =
+            remembered.offsets.iter().map(|position| (&position.partition, position)).collect();
+        for end in reader.ends() {
+            if stored.get(&end.partition).is_some_and(|read| end.offset < read.offset) {
+                strangers.insert(end.partition.clone());
+            }
+        }
         let mut catch_up = CatchUp::until(reader.ends());
         while !catch_up.is_done() {
             watchers.health.tick();
@@ -133,6 +140,8 @@ pub(super) fn load(
             catch_up.observe(&event);
             match event {
                 KafkaEvent::Batch(batch) => {
+                    strangers.extend(strangers_in(&batch, &stored));
+                    stored.retain(|partition, _| !strangers.contains(partition));
                     let now = clock::now();
                     let mut found = decoder.facts(&batch, now);
                     watchers
@@ -142,7 +151,7 @@ pub(super) fn load(
                     let is_known = |number: usize| {
                         let record = &batch.records()[number];
                         let partition = TopicPartition::new(batch.topic(record).clone(), record.partition);
-                        stored.get(&partition).is_some_and(|next| record.offset < *next)
+                        stored.get(&partition).is_some_and(|read| record.offset < read.offset)
                     };
                     for (number, update) in found.updates {
                         loading.take(update, is_known(number));
@@ -150,7 +159,7 @@ pub(super) fn load(
                     found.rejects.retain(|rejected| !is_known(rejected.record));
                     quarantine.take(&batch, found.rejects, watchers.journal, now);
                     watchers.status.has_read(batch.positions());
-                    reached.extend(batch.positions().iter().map(|at| (at.partition.clone(), at.offset)));
+                    reached.extend(batch.positions().iter().map(|at| (at.partition.clone(), at.clone())));
                 }
                 KafkaEvent::Error { fatal: true, message, .. } => return Err(anyhow!(message)),
                 KafkaEvent::Error { message, .. } => watchers.journal.broker_error(&message, clock::now()),
@@ -160,11 +169,36 @@ pub(super) fn load(
     }
     let Loading { engine, known, later, count, .. } = loading;
     engine.recall(known);
+    for partition in &strangers {
+        watchers.journal.records_lost(&anew(partition));
+    }
     if let Some(saved) = saved {
-        engine.resume(saved, remembered.is_other_policy).context("cannot go on from the store")?;
+        let decides_again = remembered.is_other_policy || !strangers.is_empty();
+        engine.resume(saved, decides_again).context("cannot go on from the store")?;
     }
     engine.learn(later);
     watchers.journal.metrics().context_updates(count);
     watchers.journal.context_loaded(count);
-    Ok(Some(reached.into_iter().map(|(partition, offset)| Position { partition, offset }).collect()))
+    Ok(Some(reached.into_values().collect()))
+}
+
+/// Partitions of which the record that was read last is another one now.
+fn strangers_in(batch: &RecordBatch, stored: &BTreeMap<&TopicPartition, &Position>) -> Vec<TopicPartition> {
+    let is_another = |read: &&Position| {
+        let last = batch.records().iter().find(|record| {
+            record.offset + 1 == read.offset
+                && record.partition == read.partition.partition
+                && *batch.topic(record) == read.partition.topic
+        });
+        let print_of = |record: &Record| print(record.time, batch.key(record), batch.value(record));
+        last.zip(read.last).is_some_and(|(record, known)| print_of(record) != known)
+    };
+    stored.values().copied().filter(is_another).map(|read| read.partition.clone()).collect()
+}
+
+fn anew(partition: &TopicPartition) -> String {
+    format!(
+        "{partition} is not the context topic that was read before: it was deleted and created anew. What it holds now is \
+         known from now on, and every incident is decided again by it"
+    )
 }

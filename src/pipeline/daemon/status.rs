@@ -25,7 +25,7 @@ pub enum Phase {
 struct State {
     phase: Phase,
     read: BTreeMap<TopicPartition, i64>,
-    committed: BTreeMap<TopicPartition, i64>,
+    committed: BTreeMap<TopicPartition, Position>,
     clock: Option<Timestamp>,
     tally: Option<Tally>,
 }
@@ -54,13 +54,14 @@ impl Status {
     /// Records of a topic that the engine has taken in, all partitions together, counted by offsets.
     #[must_use]
     pub fn read(&self, topic: &str) -> i64 {
-        sum(&self.state().read, topic)
+        sum(self.state().read.iter(), topic)
     }
 
     /// Records of a topic whose effects are on disk.
     #[must_use]
     pub fn committed(&self, topic: &str) -> i64 {
-        sum(&self.state().committed, topic)
+        let state = self.state();
+        sum(state.committed.iter().map(|(partition, position)| (partition, &position.offset)), topic)
     }
 
     /// All counts, once event time was brought to its end or the daemon has stopped.
@@ -82,27 +83,25 @@ impl Status {
     }
 
     pub(super) fn has_read(&self, positions: &[Position]) {
-        note(&mut self.state().read, positions);
+        let read = positions.iter().map(|position| (position.partition.clone(), position.offset));
+        self.state().read.extend(read);
     }
 
     pub(super) fn has_committed(&self, positions: &[Position]) {
-        note(&mut self.state().committed, positions);
+        let committed = positions.iter().map(|position| (position.partition.clone(), position.clone()));
+        self.state().committed.extend(committed);
     }
 
     /// Where a partition is read on.
-    pub(super) fn committed_offset(&self, partition: &TopicPartition) -> Option<i64> {
-        self.state().committed.get(partition).copied()
+    pub(super) fn read_on(&self, partition: &TopicPartition) -> Option<Position> {
+        self.state().committed.get(partition).cloned()
     }
 
-    pub(super) fn committed_offsets(&self) -> BTreeMap<TopicPartition, i64> {
-        self.state().committed.clone()
+    pub(super) fn committed_positions(&self) -> Vec<Position> {
+        self.state().committed.values().cloned().collect()
     }
 }
 
-fn note(offsets: &mut BTreeMap<TopicPartition, i64>, positions: &[Position]) {
-    offsets.extend(positions.iter().map(|position| (position.partition.clone(), position.offset)));
-}
-
-fn sum(offsets: &BTreeMap<TopicPartition, i64>, topic: &str) -> i64 {
-    offsets.iter().filter(|(partition, _)| &*partition.topic == topic).map(|(_, offset)| offset).sum()
+fn sum<'o>(offsets: impl Iterator<Item = (&'o TopicPartition, &'o i64)>, topic: &str) -> i64 {
+    offsets.filter(|(partition, _)| &*partition.topic == topic).map(|(_, offset)| offset).sum()
 }

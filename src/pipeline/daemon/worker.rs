@@ -66,7 +66,7 @@ pub(super) struct Worker {
     /// State rows of the shell's own that are not written yet.
     pub(super) own_rows: Vec<StateRow>,
     /// Next offset and newest event of the partitions read since the last commit.
-    pub(super) positions: BTreeMap<TopicPartition, (i64, Timestamp)>,
+    pub(super) positions: BTreeMap<TopicPartition, (Position, Timestamp)>,
     /// Newest event of each partition, as the store has it.
     pub(super) reached: BTreeMap<TopicPartition, Timestamp>,
     /// Facts were learned that no advance has acted on yet.
@@ -97,8 +97,7 @@ impl Worker {
 
     /// Tells Kafka how far the store is, for people who watch the group's lag.
     fn advise(&self, source: &KafkaSource) {
-        let offsets = self.status.committed_offsets().into_iter();
-        source.control().commit(offsets.map(|(partition, offset)| Position { partition, offset }).collect());
+        source.control().commit(self.status.committed_positions());
     }
 
     /// Pauses partitions that run ahead, resumes those that the others have caught up with.
@@ -230,11 +229,7 @@ impl Worker {
             KafkaEvent::Error { fatal: true, message, .. } => return Err(anyhow!(message)),
             KafkaEvent::Error { message, .. } => self.journal.broker_error(&message, clock::now()),
             KafkaEvent::Gap { partition, from, to } => {
-                let what = format!(
-                    "the broker no longer holds the records of {partition} from offset {from} to {to}: replay that \
-                     time from the source's own log"
-                );
-                self.journal.broker_error(&what, clock::now());
+                self.journal.records_lost(&lost(&partition, from, to));
             }
             _ => {}
         }
@@ -262,10 +257,10 @@ impl Worker {
     }
 
     fn note_positions(&mut self, positions: &[Position]) {
-        for Position { partition, offset } in positions {
-            let newest = self.lanes.newest(partition);
-            self.reached.insert(partition.clone(), newest);
-            self.positions.insert(partition.clone(), (*offset, newest));
+        for position in positions {
+            let newest = self.lanes.newest(&position.partition);
+            self.reached.insert(position.partition.clone(), newest);
+            self.positions.insert(position.partition.clone(), (position.clone(), newest));
         }
         self.status.has_read(positions);
     }
@@ -335,7 +330,7 @@ impl Worker {
         let positions = std::mem::take(&mut self.positions);
         let commit = Commit {
             state,
-            positions: positions.iter().map(|(partition, at)| stored(partition, *at)).collect(),
+            positions: positions.values().map(|(position, newest)| stored(position, *newest)).collect(),
             incidents: records.incidents,
             handoffs: records.handoffs,
             outbox: records.outbox,
@@ -349,8 +344,7 @@ impl Worker {
         if receipt.outbox > 0 {
             self.wakers.iter().for_each(|waker| waker.notify_one());
         }
-        let positions: Vec<Position> =
-            positions.into_iter().map(|(partition, (offset, _))| Position { partition, offset }).collect();
+        let positions: Vec<Position> = positions.into_values().map(|(position, _)| position).collect();
         self.status.has_committed(&positions);
         let spooled = positions.iter().find(|position| position.partition == spool::partition());
         if let (Some(feed), Some(position)) = (&self.feed, spooled) {
@@ -363,11 +357,29 @@ impl Worker {
     }
 }
 
-fn stored(partition: &TopicPartition, (next_offset, newest): (i64, Timestamp)) -> store::Position {
+fn stored(position: &Position, newest: Timestamp) -> store::Position {
+    let Position { partition, offset, last } = position;
     store::Position {
         topic: partition.topic.to_string(),
         partition: partition.partition,
-        next_offset,
+        next_offset: *offset,
         watermark: newest.0,
+        last_record: last.map(u64::cast_signed),
+    }
+}
+
+/// What a gap in a partition means.
+fn lost(partition: &TopicPartition, from: i64, to: i64) -> String {
+    if to < from {
+        format!(
+            "{partition} is not the one that was read up to offset {from}: its topic was deleted and created anew, or its \
+             end was lost. It is read from its beginning, at {to}; what the old one held beyond that offset was never read: \
+             replay that time from the source's own log"
+        )
+    } else {
+        format!(
+            "the broker no longer holds the records of {partition} from offset {from} to {to}: replay that time from the \
+             source's own log"
+        )
     }
 }

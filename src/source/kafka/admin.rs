@@ -113,7 +113,7 @@ impl Cluster {
                 .client
                 .fetch_watermarks(&partition.topic, partition.partition, ANSWER)
                 .map_err(|error| self.unreachable(&error))?;
-            ends.push(Position { partition, offset });
+            ends.push(Position::at(partition, offset));
         }
         Ok(ends)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::event::{Position, TopicPartition};
 use crate::model::reject::{Place, RejectCode};
 
@@ -201,10 +203,32 @@ fn positions(batch: &RecordBatch) -> Vec<Position> {
     for run in batch.records.chunk_by(|a, b| a.topic == b.topic && a.partition == b.partition) {
         if let Some(record) = run.last() {
             let partition = TopicPartition { topic: Arc::clone(batch.topic(record)), partition: record.partition };
-            last.insert(partition, record.offset + 1);
+            last.insert(partition, record);
         }
     }
-    last.into_iter().map(|(partition, offset)| Position { partition, offset }).collect()
+    let position = |(partition, record): (TopicPartition, &Record)| Position {
+        partition,
+        offset: record.offset + 1,
+        last: Some(print(record.time, batch.key(record), batch.value(record))),
+    };
+    last.into_iter().map(position).collect()
+}
+
+/// By what a record is known again: the beginning of a digest over its time, key and value.
+#[must_use]
+pub fn print(time: RecordTime, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let (kind, millis) = match time {
+        RecordTime::Appended(millis) => (0, millis),
+        RecordTime::Created(millis) => (1, millis),
+        RecordTime::Unknown => (2, 0),
+    };
+    let mut digest = Sha256::new_with_prefix([kind]);
+    digest.update(millis.to_be_bytes());
+    for part in [key, value] {
+        digest.update(part.map_or(-1, |part| part.len() as i64).to_be_bytes());
+        digest.update(part.unwrap_or_default());
+    }
+    digest.finalize().iter().take(8).fold(0, |print, byte| print << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

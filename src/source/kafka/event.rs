@@ -34,6 +34,17 @@ impl fmt::Display for TopicPartition {
 pub struct Position {
     pub partition: TopicPartition,
     pub offset: i64,
+    /// By what the record before it is known again, see [`super::print`]; none where it is not known. Offsets alone
+    /// do not tell a topic from one that was created anew under its name.
+    pub last: Option<u64>,
+}
+
+impl Position {
+    /// A position of which only the offset is known.
+    #[must_use]
+    pub const fn at(partition: TopicPartition, offset: i64) -> Self {
+        Self { partition, offset, last: None }
+    }
 }
 
 /// One thing that happened at a Kafka source. Events of one partition come in the order in which they
@@ -135,7 +146,7 @@ mod tests {
 
     #[test]
     fn catching_up_needs_the_last_offset_or_the_end_of_every_partition() {
-        let end = |partition, offset| Position { partition: TopicPartition::new("facts", partition), offset };
+        let end = |partition, offset| Position::at(TopicPartition::new("facts", partition), offset);
         let mut catch_up = CatchUp::until(&[end(0, 10), end(1, 5), end(2, 0)]);
         catch_up.observe(&batch("facts", 0, 8));
         catch_up.observe(&batch("others", 1, 99));

@@ -20,7 +20,7 @@ mod reader;
 mod source;
 
 pub use admin::{Cluster, NewTopic, TopicInfo};
-pub use batch::{BatchBuilder, Record, RecordBatch, RecordTime};
+pub use batch::{BatchBuilder, Record, RecordBatch, RecordTime, print};
 pub use connection::{Connection, RESERVED_PROPERTIES};
 pub use embedded::EmbeddedBroker;
 pub use error::KafkaError;

@@ -8,6 +8,8 @@
 //! makes librdkafka stop fetching once its own bounded queues are full. It goes on serving the group
 //! meanwhile, so a slow pipeline is not taken for a dead member.
 
+mod recovery;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError as ClientError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -30,18 +32,12 @@ use super::source::Reading;
 const IDLE: Duration = Duration::from_millis(100);
 /// How often a released partition is looked for while the pipeline stores its results.
 const RELEASE_POLL: Duration = Duration::from_millis(5);
-/// How often a reader without a group looks for partitions that were added to its topics.
-const LOOK_FOR_PARTITIONS: Duration = Duration::from_secs(60);
-/// Pause between attempts to find out where to read on after lost records.
-const RETRY: Duration = Duration::from_secs(2);
-/// How long one question to the broker may take.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// What librdkafka may say at once before records have their turn again.
 const MOST_SAYINGS: usize = 1000;
 
 /// Where to start reading a partition, if not at its beginning.
-pub(super) type StartAt = Box<dyn FnMut(&str, i32) -> Option<i64> + Send>;
+pub(super) type StartAt = Box<dyn FnMut(&str, i32) -> Option<Position> + Send>;
 
 pub(super) enum Command {
     Commit(Vec<Position>),
@@ -78,7 +74,7 @@ impl Reader {
             first: 0,
             release: None,
             retry_at: None,
-            look_at: self.fixed.as_ref().map(|_| now() + LOOK_FOR_PARTITIONS),
+            look_at: self.fixed.as_ref().map(|_| now() + recovery::LOOK_FOR_PARTITIONS),
             failed: false,
             reader: self,
         };
@@ -218,7 +214,7 @@ impl Session {
             partition.name.partition == message.partition() && &*partition.name.topic == message.topic()
         };
         if let Some(partition) = self.partitions.iter_mut().find(mine) {
-            partition.reached.take(&mut self.batch, partition.topic, message);
+            partition.take_stray(&mut self.batch, message);
             self.opened_at.get_or_insert_with(now);
         }
     }
@@ -294,7 +290,7 @@ impl Session {
         for turn in 0..count {
             let place = (*first + turn) % count;
             let partition = &mut partitions[place];
-            if partition.paused {
+            if partition.paused || partition.lost.is_some() {
                 continue;
             }
             if batch.is_full() {
@@ -315,84 +311,6 @@ impl Session {
         read
     }
 
-    fn fault(&mut self, place: usize, error: &ClientError) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-            self.reader.consumer.context().take_reason();
-            self.partitions[place].lost = true;
-        } else {
-            let name = self.partitions[place].name.clone();
-            self.complain(Some(&name), error);
-        }
-    }
-
-    /// Reads on where the broker's records begin, for partitions whose position it no longer holds.
-    fn recover(&mut self) {
-        if !self.partitions.iter().any(|partition| partition.lost) || self.retry_at.is_some_and(|at| now() < at) {
-            return;
-        }
-        self.close_batch();
-        self.retry_at = None;
-        let mut recovered = false;
-        let consumer = Arc::clone(&self.reader.consumer);
-        for place in 0..self.partitions.len() {
-            let partition = &mut self.partitions[place];
-            if !partition.lost {
-                continue;
-            }
-            match consumer.fetch_watermarks(&partition.name.topic, partition.name.partition, ANSWER) {
-                Ok((low, _)) => {
-                    let from = partition.reached.next.replace(low).unwrap_or(0);
-                    partition.lost = false;
-                    recovered = true;
-                    let partition = partition.name.clone();
-                    self.outbox.push_back(KafkaEvent::Gap { partition, from, to: low });
-                }
-                Err(error) => {
-                    let name = partition.name.clone();
-                    self.retry_at = Some(now() + RETRY);
-                    self.complain(Some(&name), &error);
-                }
-            }
-        }
-        if recovered {
-            self.reassign();
-        }
-    }
-
-    /// Makes librdkafka start again where this reader stands.
-    fn reassign(&mut self) {
-        let consumer = Arc::clone(&self.reader.consumer);
-        let list = self.list(|partition| !partition.lost);
-        let answer = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                consumer.incremental_unassign(&list).and_then(|()| consumer.incremental_assign(&list))
-            }
-            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(&self.list(|_| true)),
-        };
-        self.check(answer, "read on after lost records");
-    }
-
-    /// A group learns of new partitions by itself; a reader without one has to look.
-    fn look_for_partitions(&mut self) {
-        let Some(at) = self.look_at else { return };
-        if now() < at {
-            return;
-        }
-        self.look_at = Some(now() + LOOK_FOR_PARTITIONS);
-        let mut added = Vec::new();
-        for topic in self.reader.topics.iter() {
-            // A broker that does not answer is told of by librdkafka itself.
-            let Ok(metadata) = self.reader.consumer.fetch_metadata(Some(topic), ANSWER) else { continue };
-            let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
-            let found = found.map(|partition| TopicPartition::new(Arc::clone(topic), partition.id()));
-            added.extend(found.filter(|name| self.partitions.iter().all(|known| known.name != *name)));
-        }
-        if !added.is_empty() {
-            self.close_batch();
-            self.take_over(added);
-        }
-    }
-
     fn close_batch_if_due(&mut self) {
         let due = self.opened_at.is_none_or(|opened| now() >= opened + self.linger);
         if due || self.batch.is_full() {
@@ -404,6 +322,11 @@ impl Session {
     fn close_batch(&mut self) {
         self.opened_at = None;
         if let Some(batch) = self.batch.finish() {
+            for position in batch.positions() {
+                let mut partitions = self.partitions.iter_mut();
+                let found = partitions.find(|partition| partition.name == position.partition);
+                found.into_iter().for_each(|partition| partition.reached.has_batched(position));
+            }
             self.outbox.push_back(KafkaEvent::Batch(batch));
         }
         for partition in &mut self.partitions {

@@ -137,8 +137,8 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Joins the group. Each time that a partition is assigned, `start_at` is asked for the offset of
-    /// the first record to read; without an answer reading starts at the partition's beginning.
+    /// Joins the group. Each time that a partition is assigned, `start_at` is asked where to
+    /// read on; without an answer reading starts at the partition's beginning.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl KafkaSource {
         connection: &Connection,
         topics: &[String],
         reading: &Reading,
-        start_at: impl FnMut(&str, i32) -> Option<i64> + Send + 'static,
+        start_at: impl FnMut(&str, i32) -> Option<Position> + Send + 'static,
     ) -> Result<Self, KafkaError> {
         let running = Running::start(connection, topics, None, reading, Box::new(start_at))?;
         Ok(Self { running })
@@ -191,7 +191,7 @@ impl ContextReader {
         connection: &Connection,
         topics: &[String],
         reading: &Reading,
-        start_at: impl FnMut(&str, i32) -> Option<i64> + Send + 'static,
+        start_at: impl FnMut(&str, i32) -> Option<Position> + Send + 'static,
     ) -> Result<Self, KafkaError> {
         let ends = Cluster::connect(connection)?.end_offsets(topics)?;
         let fixed = ends.iter().map(|end| end.partition.clone()).collect();

@@ -15,6 +15,8 @@ use super::{Gone, Inlet};
 const LONGEST: usize = 65_535;
 /// What the system is asked to keep while this task is busy; it may grant less.
 const KERNEL_BUFFER: usize = 8 << 20;
+/// What the system says when it grants that: Linux counts its own bookkeeping in, and says twice as much.
+const FULLY_GRANTED: usize = if cfg!(target_os = "linux") { 2 * KERNEL_BUFFER } else { KERNEL_BUFFER };
 /// What may still be taken at the end.
 const LAST: usize = 10_000;
 /// After an error of the socket.
@@ -24,9 +26,8 @@ const LOOK: Duration = Duration::from_secs(5);
 
 pub(super) async fn serve(socket: UdpSocket, inlet: Inlet, stop: CancellationToken) {
     let system = SockRef::from(&socket);
-    // Linux counts its own bookkeeping in, so it says twice what it grants.
     let granted = system.set_recv_buffer_size(KERNEL_BUFFER).and_then(|()| system.recv_buffer_size());
-    if !granted.is_ok_and(|bytes| bytes >= KERNEL_BUFFER) {
+    if !granted.is_ok_and(|bytes| bytes >= FULLY_GRANTED) {
         let said = "the system keeps less than 8 MiB of datagrams while chartsentry is busy: raise net.core.rmem_max";
         tracing::info!(source = &*inlet.source, "{said}");
     }

@@ -1,0 +1,51 @@
+//! A real broker that a test may end and start again.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::Broker;
+use crate::support::broker::{RealBroker, script};
+
+/// A real broker of one test's own, which may be ended and started again. It ends with the test process.
+pub(crate) struct OwnBroker(RealBroker);
+
+impl OwnBroker {
+    /// As for [`RealBroker::start`].
+    pub(crate) fn start() -> Option<Self> {
+        RealBroker::start().map(Self)
+    }
+
+    /// The same in the shape that every test takes.
+    pub(crate) fn broker(&self) -> Broker {
+        Broker::of(&self.0)
+    }
+
+    /// As a power cut would end it.
+    pub(crate) fn kill(&self) {
+        let pid = std::fs::read_to_string(Path::new(self.0.said("DIR")).join("pid")).unwrap();
+        assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+        // Its ports are free once it is gone.
+        while Path::new("/proc").join(pid.trim()).join("cmdline").metadata().is_ok_and(|_| is_alive(pid.trim())) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn stop(&self) {
+        let status = Command::new(script()).args(["stop", self.0.said("DIR"), "--keep"]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Starts it on the same data and the same ports.
+    pub(crate) fn start_again(&self) {
+        let said = Command::new(script()).args(["start", "--dir", self.0.said("DIR")]).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    }
+}
+
+/// Whether a process has not ended; one that nobody has waited for yet has.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
