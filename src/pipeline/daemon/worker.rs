@@ -84,6 +84,10 @@ impl Worker {
         source: KafkaSource,
         commands: &Receiver<Command>,
     ) -> Result<()> {
+        if !self.positions.is_empty() {
+            // What was loaded is known from now on, also if nothing else happens.
+            self.cadence.changed(0);
+        }
         let worked = self.work(context.as_ref(), &source, commands);
         let committed = worked.and_then(|()| self.commit());
         if committed.is_ok() {

@@ -17,6 +17,11 @@ use super::error::{KafkaError, words};
 use super::event::{KafkaEvent, Position, TopicPartition};
 use super::reader::{Command, Reader, StartAt};
 
+/// How long leaving the group may take: a broker that is gone would be waited for.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How often the reader is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// How records are gathered into batches.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -125,7 +130,15 @@ impl Running {
         // Without a listener the reader cannot be stuck in handing over.
         drop(self.events);
         self.control.send(Command::Stop);
-        if self.thread.join().is_err() {
+        for _ in 0..FAREWELL.as_millis() / GLANCE.as_millis() {
+            if self.thread.is_finished() {
+                break;
+            }
+            thread::sleep(GLANCE);
+        }
+        if !self.thread.is_finished() {
+            tracing::warn!("Kafka does not answer: its group is left without a word, and will notice by itself");
+        } else if self.thread.join().is_err() {
             tracing::error!("the thread that reads Kafka has panicked");
         }
     }
@@ -166,7 +179,7 @@ impl KafkaSource {
         &self.running.control
     }
 
-    /// Leaves the group and waits until that is done. Store what was handed over before: the
+    /// Leaves the group and waits until that is done, or for three seconds. Store what was handed over before: the
     /// partitions go to other members at once.
     pub fn stop(self) {
         self.running.stop();

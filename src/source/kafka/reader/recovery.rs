@@ -15,7 +15,7 @@ pub(super) const LOOK_FOR_PARTITIONS: Duration = Duration::from_secs(60);
 /// Pause between attempts to find out where to read on after lost records.
 const RETRY: Duration = Duration::from_secs(2);
 /// How long one question to the broker may take.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(3);
 
 impl Session {
     /// What librdkafka says is wrong with a partition.
@@ -64,6 +64,8 @@ impl Session {
                     let name = partition.name.clone();
                     self.retry_at = Some(now() + RETRY);
                     self.complain(Some(&name), &error);
+                    // Who does not answer for one partition does not for the others, and a stop must not wait.
+                    break;
                 }
             }
         }
