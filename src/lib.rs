@@ -28,7 +28,8 @@
 //! | [`pipeline`] | the only part that knows them all |
 //! | [`cli`] | the command line |
 //! | [`config`] | TOML to checked settings, which each part defines |
-//! | [`telemetry`] | logs, metrics, health |
+//! | [`telemetry`] | logs, metrics, health, their HTTP |
+//! | [`net`] | certificates and places for connections of everything that listens |
 //!
 //! A part names only parts below it; a test checks that. `ARCHITECTURE.md` says how it works and why.
 
@@ -39,6 +40,7 @@ pub mod decode;
 pub mod engine;
 pub mod lab;
 pub mod model;
+pub mod net;
 pub mod pipeline;
 pub mod replay;
 pub mod sink;

@@ -10,13 +10,14 @@ use chartsentry::engine::{detectors, explain};
 /// Which top-level parts a part may name. `*` = every one.
 ///
 /// cli -> pipeline -> {source, sink, store, replay, lab} -> {decode, engine, breach} -> model
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
     ("model", &[]),
+    ("net", &[]),
     ("decode", &["model", "telemetry"]),
     ("engine", &["model"]),
     ("breach", &["model", "telemetry"]),
-    ("telemetry", &["model"]),
-    ("source", &["decode", "engine", "breach", "model", "telemetry"]),
+    ("telemetry", &["model", "net"]),
+    ("source", &["decode", "engine", "breach", "model", "net", "telemetry"]),
     ("sink", &["store", "decode", "engine", "breach", "model", "telemetry"]),
     ("store", &["decode", "engine", "breach", "model", "telemetry"]),
     ("replay", &["decode", "engine", "breach", "model", "telemetry"]),
@@ -24,7 +25,20 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("config", &["source", "sink", "store", "replay", "lab", "decode", "engine", "breach", "model"]),
     (
         "pipeline",
-        &["source", "sink", "store", "replay", "lab", "decode", "engine", "breach", "model", "config", "telemetry"],
+        &[
+            "source",
+            "sink",
+            "store",
+            "replay",
+            "lab",
+            "decode",
+            "engine",
+            "breach",
+            "model",
+            "net",
+            "config",
+            "telemetry",
+        ],
     ),
     ("cli", &["*"]),
     ("main", &["cli"]),

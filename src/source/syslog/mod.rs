@@ -21,10 +21,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use tls::{TlsError, TlsIdentity};
+pub use tls::TlsIdentity;
 
 use crate::model::reject::RejectCode;
 use crate::model::time::Timestamp;
+use crate::net::TlsError;
 use crate::telemetry::Journal;
 use framing::Frame;
 use tls::Gate;

@@ -1,9 +1,7 @@
 //! Syslog over TCP and TLS: connections that bring many messages.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -16,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::framing::{Framer, Outlook};
 use super::tls::Gate;
 use super::{Gone, Inlet, Stop};
+use crate::net::Places;
 
 /// Connections of one endpoint at a time.
 const CONNECTIONS: usize = 512;
@@ -34,38 +33,6 @@ const LONG_SILENCE: Duration = Duration::from_secs(30);
 /// At the end, a connection over which nothing has come for so long has said everything.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// Who has how many connections open.
-#[derive(Clone, Default)]
-struct Places(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
-
-impl Places {
-    fn take(&self, peer: IpAddr) -> Option<Place> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = taken.get(&peer).copied().unwrap_or_default();
-        if own >= OF_ONE || taken.values().sum::<usize>() >= CONNECTIONS {
-            return None;
-        }
-        taken.insert(peer, own + 1);
-        Some(Place { places: self.clone(), peer })
-    }
-}
-
-/// A connection's place, until it is dropped.
-struct Place {
-    places: Places,
-    peer: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.peer) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(taken.remove(&self.peer)),
-        }
-    }
-}
-
 /// Accepts connections until `stop`. Each is a task of `connections`.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -74,7 +41,7 @@ pub(super) async fn serve(
     connections: TaskTracker,
     stop: Stop,
 ) {
-    let places = Places::default();
+    let places = Places::new(CONNECTIONS, OF_ONE);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
