@@ -156,6 +156,43 @@ fn messages_that_cross_the_network_in_the_open_are_warned_of() {
 }
 
 #[test]
+fn metrics_that_other_machines_reach_need_tls_and_a_token() {
+    let section = |listen: &str, more: &str| format!("[http]\nlisten = \"{listen}\"\n{more}");
+    let tls = "certificate = \"http.pem\"\nprivate_key = \"file:http.key\"\n";
+    let token = "token = \"file:http.token\"\n";
+    for (listen, more) in [("0.0.0.0:9650", ""), ("10.1.2.3:9650", tls), ("[::]:9650", token)] {
+        let said = format!(
+            "site.toml:2: http.listen: found {listen}, which other machines can reach, expected TLS (http.certificate \
+             and http.private_key) and http.token beside it, or a loopback address"
+        );
+        assert_says(&section(listen, more), &[&said]);
+    }
+    for listen in ["0.0.0.0:9650", "127.0.0.1:9650", "[::1]:9650"] {
+        let config = Config::parse("site.toml", &section(listen, &format!("{tls}{token}"))).unwrap();
+        assert_eq!((config.http.tls.is_some(), config.warnings()), (true, Vec::new()));
+    }
+    assert!(Config::parse("site.toml", &section("127.0.0.1:9650", token)).is_ok());
+    let half = section("127.0.0.1:9650", "certificate = \"http.pem\"\ntoken = \"hunter2\"\n");
+    assert_says(&half, &["http.private_key: found nothing", "http.token: found something that is not a reference"]);
+}
+
+#[test]
+fn a_token_that_could_be_guessed_is_refused() {
+    let config = Config::parse("site.toml", "[http]\ntoken = \"${TOKEN}\"\n").unwrap();
+    let resolve = |token: &str| {
+        let env = |_: &str| Some(token.to_owned());
+        config
+            .resolve("site.toml", &Keeper { env: &env, read: &|_| Ok(String::new()) })
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(resolve("0123456789abcdef").unwrap().http_token.unwrap().expose(), "0123456789abcdef");
+    for weak in ["hunter2", "0123456789 abcdef"] {
+        let said = resolve(weak).unwrap_err();
+        assert!(said.contains("http.token: found a text that is no token") && !said.contains(weak), "{said}");
+    }
+}
+
+#[test]
 fn sinks_are_checked_together() {
     let text = r#"
 [[sinks]]
@@ -309,11 +346,13 @@ fn check_says_what_holds_or_everything_that_is_wrong() {
     let path = folder.path().join("site.toml");
     let file = path.to_str().unwrap();
 
-    fs::write(&path, "[http]\nlisten = \"0.0.0.0:9650\"\n").unwrap();
+    let guarded = "certificate = \"http.pem\"\nprivate_key = \"${KEY}\"\ntoken = \"${TOKEN}\"\n";
+    let escalation = "[register]\nescalate_to = [\"Quill\"]\n";
+    fs::write(&path, format!("[http]\nlisten = \"0.0.0.0:9650\"\n{guarded}{escalation}")).unwrap();
     let output = chartsentry(&["check", "--config", file]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).contains("http        0.0.0.0:9650\n"), "{output:?}");
-    assert!(text(&output.stderr).starts_with("warning: http.listen 0.0.0.0:9650"), "{output:?}");
+    assert!(text(&output.stdout).contains("http        0.0.0.0:9650, TLS, token\n"), "{output:?}");
+    assert!(text(&output.stderr).starts_with("warning: register.escalate_to names one person"), "{output:?}");
 
     fs::write(&path, "[http]\nlisten = 1\n[store]\nkey = \"hunter2\"\n").unwrap();
     let output = chartsentry(&["check", "--config", file]);

@@ -6,6 +6,8 @@ mod certificates;
 mod faults;
 #[path = "daemon/hospital.rs"]
 mod hospital;
+#[path = "daemon/http.rs"]
+mod http;
 #[path = "daemon/kill.rs"]
 mod kill;
 #[path = "daemon/own_broker.rs"]

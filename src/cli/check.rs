@@ -102,7 +102,7 @@ fn summary(config: &Config, crosswalk: Option<&Crosswalk>) -> String {
                 if store.key.is_some() { "encrypted" } else { "not encrypted by chartsentry" }
             ),
         ),
-        ("http", http.listen.to_string()),
+        ("http", http.to_string()),
     ];
     if let Some((file, crosswalk)) = identity.crosswalk.as_deref().zip(crosswalk) {
         let [users, patients] = crosswalk.aliases();

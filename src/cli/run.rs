@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::Keeper;
 use crate::pipeline::daemon::{Daemon, Mode};
+use crate::telemetry::Supervisor;
 
 const EXAMPLE: &str = "\
 Example: chartsentry run --config /etc/chartsentry/chartsentry.toml
@@ -51,7 +52,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
     let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
-    let daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;
+    let supervisor = Supervisor::of(keeper.env).map_err(anyhow::Error::msg)?;
+    let mut daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;
+    supervisor.into_iter().for_each(|supervisor| daemon.report_to(supervisor));
     daemon.run_until(signal()).context("the daemon stopped")
 }
 

@@ -6,6 +6,7 @@
 //! connect to something.
 
 mod entry;
+mod http;
 mod overlay;
 mod policy;
 mod problem;
@@ -16,18 +17,20 @@ mod shell;
 mod sinks;
 mod sources;
 mod suppressions;
+mod tls;
 
 use std::collections::BTreeMap;
 
+pub use http::HttpSettings;
 pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
 pub use secret::{Keeper, Secret, SecretRef};
 pub use shell::{
-    ClusterSettings, FacilitySettings, HttpSettings, IdentitySettings, KafkaSettings, Property, RegisterSettings,
-    StoreSettings,
+    ClusterSettings, FacilitySettings, IdentitySettings, KafkaSettings, Property, RegisterSettings, StoreSettings,
 };
 pub use sinks::{Format, Identifiers, SinkSettings, Target};
 pub use sources::{SourceSettings, SyslogTransport, TlsSettings};
+pub use tls::ServerCertificate;
 
 use crate::engine::settings::Policy;
 use problem::Problems;
@@ -59,6 +62,9 @@ pub struct Secrets {
     pub tls_keys: BTreeMap<String, Secret>,
     /// By name of the sink.
     pub pseudonym_keys: BTreeMap<String, Secret>,
+    /// The key of the certificate of `[http]`.
+    pub http_key: Option<Secret>,
+    pub http_token: Option<Secret>,
 }
 
 impl Config {
@@ -92,7 +98,7 @@ impl Config {
             kafka: shell::kafka(root.child("kafka")),
             store: shell::store(root.child("store")),
             register: shell::register(root.child("register")),
-            http: shell::http(root.child("http")),
+            http: http::read(root.child("http")),
             cluster: shell::cluster(root.child("cluster")),
             sources: sources::read(&mut root),
             sinks: sinks::read(&mut root),
@@ -145,7 +151,12 @@ impl Config {
                     key.map(|key| (sink.name.clone(), key))
                 })
                 .collect(),
+            http_key: self.http.tls.as_ref().and_then(|tls| fetch("http.private_key", &tls.private_key)),
+            http_token: self.http.token.as_ref().and_then(|token| fetch("http.token", token)),
         };
+        if secrets.http_token.as_ref().is_some_and(|token| !http::is_token(token.expose())) {
+            problems.add(None, "http.token", "a text that is no token (not shown)", http::TOKEN);
+        }
         problems.finish(secrets)
     }
 
@@ -170,12 +181,6 @@ impl Config {
                     SecretRef::FORMS
                 ));
             }
-        }
-        if !self.http.listen.ip().is_loopback() {
-            warnings.push(format!(
-                "http.listen {} can be reached from other machines: metrics and health need no log-in",
-                self.http.listen
-            ));
         }
         if self.register.escalate_to.len() == 1 {
             warnings.push(

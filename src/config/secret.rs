@@ -40,7 +40,8 @@ impl fmt::Display for Secret {
 pub enum SecretRef {
     /// `${NAME}`: an environment variable.
     Env(String),
-    /// `file:/path`: the whole file, without the line end at its end.
+    /// `file:/path`: the whole file, without the line end at its end. `${NAME}` in the path stands for an environment
+    /// variable, such as systemd's `${CREDENTIALS_DIRECTORY}`.
     File(PathBuf),
 }
 
@@ -66,9 +67,10 @@ impl SecretRef {
     /// What was found instead: an unset variable, an unreadable file, nothing in it.
     pub fn resolve(&self, keeper: &Keeper<'_>) -> Result<Secret, String> {
         let text = match self {
-            Self::Env(name) => (keeper.env)(name).ok_or_else(|| format!("the environment variable {name} unset"))?,
+            Self::Env(name) => variable(name, keeper.env)?,
             Self::File(path) => {
-                (keeper.read)(path).map_err(|error| format!("the file {} unreadable ({error})", path.display()))?
+                let path = expanded(path, keeper.env)?;
+                (keeper.read)(&path).map_err(|error| format!("the file {} unreadable ({error})", path.display()))?
             }
         };
         let text = text.trim_end_matches(['\r', '\n']);
@@ -83,19 +85,45 @@ impl FromStr for SecretRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_name = |name: &str| {
-            !name.starts_with(|first: char| first.is_ascii_digit())
-                && !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
         if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             return if is_name(name) { Ok(Self::Env(name.to_owned())) } else { Err(Self::FORMS.to_owned()) };
         }
         match text.strip_prefix("file:") {
-            Some(path) if !path.trim().is_empty() => Ok(Self::File(PathBuf::from(path.trim()))),
+            Some(path) if !path.trim().is_empty() => {
+                let path = PathBuf::from(path.trim());
+                expanded(&path, &|_| Some(String::new())).map_err(|_| Self::FORMS.to_owned())?;
+                Ok(Self::File(path))
+            }
             _ => Err(Self::FORMS.to_owned()),
         }
     }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    env(name).ok_or_else(|| format!("the environment variable {name} unset"))
+}
+
+/// A path with the values of its variables.
+fn expanded(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, String> {
+    let Some(mut rest) = path.to_str() else { return Ok(path.to_owned()) };
+    let mut whole = String::new();
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, behind) = after
+            .split_once('}')
+            .filter(|(name, _)| is_name(name))
+            .ok_or_else(|| format!("a path with ${{ but no name and }} behind it ({})", path.display()))?;
+        whole.push_str(before);
+        whole.push_str(&variable(name, env)?);
+        rest = behind;
+    }
+    whole.push_str(rest);
+    Ok(PathBuf::from(whole))
 }
 
 impl fmt::Display for SecretRef {
@@ -113,10 +141,12 @@ mod tests {
 
     #[test]
     fn only_the_two_forms_are_references() {
-        for text in ["${KAFKA_PASSWORD}", "file:/etc/key"] {
+        for text in ["${KAFKA_PASSWORD}", "file:/etc/key", "file:${CREDENTIALS_DIRECTORY}/store.key"] {
             assert_eq!(text.parse::<SecretRef>().unwrap().to_string(), text);
         }
-        for text in ["hunter2", "${}", "${1X}", "${A-B}", "${OPEN", "file:", "$NAME"] {
+        for text in
+            ["hunter2", "${}", "${1X}", "${A-B}", "${OPEN", "file:", "file:${A-B}/key", "file:/x/${OPEN", "$NAME"]
+        {
             assert!(text.parse::<SecretRef>().is_err(), "{text}");
         }
     }
@@ -127,6 +157,16 @@ mod tests {
         let secret = SecretRef::File("k".into()).resolve(&keeper).unwrap();
         assert_eq!(secret.expose(), "hunter2");
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_path_may_name_variables() {
+        let env = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| "/run/credentials/x".to_owned());
+        let keeper = Keeper { env: &env, read: &|path| Ok(path.display().to_string()) };
+        let resolve = |text: &str| text.parse::<SecretRef>().unwrap().resolve(&keeper);
+        let secret = resolve("file:${CREDENTIALS_DIRECTORY}/store.key").unwrap();
+        assert_eq!(secret.expose(), "/run/credentials/x/store.key");
+        assert_eq!(resolve("file:/a/${UNSET}").unwrap_err(), "the environment variable UNSET unset");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::raw::Value;
@@ -87,12 +86,6 @@ pub struct RegisterSettings {
     pub escalate_to: Vec<String>,
     /// How often the newest entry of the ledger is told to the sinks.
     pub checkpoint_every: Span,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpSettings {
-    pub listen: SocketAddr,
 }
 
 /// `[cluster]`
@@ -254,13 +247,6 @@ pub(super) fn register(mut section: Section<'_>) -> RegisterSettings {
     };
     section.finish();
     settings
-}
-
-pub(super) fn http(mut section: Section<'_>) -> HttpSettings {
-    let expected = "an IP address and a port, such as \"127.0.0.1:9650\"";
-    let listen = section.get("listen", expected, parsed).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9650)));
-    section.finish();
-    HttpSettings { listen }
 }
 
 pub(super) fn cluster(mut section: Section<'_>) -> ClusterSettings {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::entry::{endpoint, one_of, own_name, required};
 use super::secret::SecretRef;
 use super::section::Section;
+use super::tls::{ServerCertificate, certificate, file};
 
 /// One place that takes messages in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,23 +95,11 @@ fn source(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<Sour
 }
 
 fn tls(section: &mut Section<'_>, is_needed: bool) -> Option<TlsSettings> {
-    let mut file = |key: &str, expected: &str| {
-        if is_needed && section.node(key).is_none() {
-            section.complain(key, "nothing", expected);
-        }
-        section.text(key, expected).map(PathBuf::from)
-    };
-    let certificate = file("certificate", "the path of this source's certificate (PEM)");
-    let client_ca = file("client_ca", "the path of the certificates of the authorities that vouch for senders (PEM)");
-    if is_needed && section.node("private_key").is_none() {
-        section.complain(
-            "private_key",
-            "nothing",
-            format!("{} with the key of the certificate (PEM)", SecretRef::FORMS),
-        );
-    }
-    let private_key = section.secret("private_key");
+    let own = certificate(section, is_needed, "source");
+    let expected = "the path of the certificates of the authorities that vouch for senders (PEM)";
+    let client_ca = file(section, "client_ca", is_needed, expected);
     let is_host = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
     let clients = section.texts("clients", "DNS names, such as \"ehr.example\"", is_host).unwrap_or_default();
-    Some(TlsSettings { certificate: certificate?, private_key: private_key?, client_ca: client_ca?, clients })
+    let ServerCertificate { certificate, private_key } = own?;
+    Some(TlsSettings { certificate, private_key, client_ca: client_ca?, clients })
 }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use super::daemon::{connection, endpoint, producer_properties, store_options};
+use super::daemon::{connection, endpoint, http_tls, producer_properties, store_options};
 use crate::config::{Config, Secrets, SourceSettings, Target};
 use crate::sink::kafka::KafkaSink;
 use crate::source::kafka::{Cluster, Connection};
@@ -52,15 +52,19 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
         probes.push((format!("sink {}", sink.name), attempt));
     }
     probes.push(("store".to_owned(), store(store_options(config, secrets))));
-    let listen = config.http.listen;
-    probes.push((
-        "http".to_owned(),
-        Box::new(move || match TcpListener::bind(listen) {
+    probes.push(("http".to_owned(), http(config, secrets)));
+    probes
+}
+
+fn http(config: &Config, secrets: &Secrets) -> Attempt {
+    let (listen, tls) = (config.http.listen, http_tls(config, secrets));
+    Box::new(move || {
+        tls.map_err(|error| format!("{error:#}"))?;
+        match TcpListener::bind(listen) {
             Ok(_) => Ok(format!("{listen} is free")),
             Err(error) => Err(format!("cannot listen on {listen}: {error}")),
-        }),
-    ));
-    probes
+        }
+    })
 }
 
 fn listener(source: SourceSettings, secrets: Secrets) -> Attempt {

@@ -72,6 +72,11 @@ impl Health {
         }
     }
 
+    /// Whether the start is over: the context is read, and accesses are decided as partitions are assigned.
+    pub fn has_started(&self) -> bool {
+        self.live().is_ok() && self.state.lock().unwrap_or_else(PoisonError::into_inner).is_context_loaded
+    }
+
     /// Whether the pipeline takes in accesses.
     ///
     /// # Errors

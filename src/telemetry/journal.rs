@@ -46,6 +46,38 @@ impl FeedTrouble {
     }
 }
 
+/// What goes wrong at the door of metrics and health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpTrouble {
+    /// A request did not carry the token.
+    BadToken,
+    /// TLS could not be agreed upon.
+    BadTls,
+    /// A client took longer than a connection may last.
+    SlowClient,
+    /// All places for connections were taken.
+    Crowd,
+    /// The system could not hand a connection over.
+    AcceptError,
+}
+
+impl HttpTrouble {
+    /// Every trouble.
+    pub const ALL: [Self; 5] = [Self::BadToken, Self::BadTls, Self::SlowClient, Self::Crowd, Self::AcceptError];
+
+    /// The name in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadToken => "bad_token",
+            Self::BadTls => "bad_tls",
+            Self::SlowClient => "slow_client",
+            Self::Crowd => "crowd",
+            Self::AcceptError => "accept_error",
+        }
+    }
+}
+
 impl Journal {
     /// A journal that counts in `metrics`.
     #[must_use]
@@ -57,12 +89,6 @@ impl Journal {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    /// The metrics, for whoever serves them.
-    #[must_use]
-    pub fn shared_metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.metrics)
     }
 
     /// Whether a line of this kind may be written, and how many were held back before it.
@@ -157,6 +183,14 @@ impl Journal {
         self.metrics.syslog_troubles.with_label_values(&[source]).inc();
         if let Some(held_back) = self.admit("syslog_trouble", now) {
             warn!(source, held_back, "syslog: {what}");
+        }
+    }
+
+    /// A request for metrics or health was turned away, or its connection broke.
+    pub fn http_trouble(&self, trouble: HttpTrouble, what: &dyn Display, now: Timestamp) {
+        self.metrics.http_troubles.with_label_values(&[trouble.name()]).inc();
+        if let Some(held_back) = self.admit(trouble.name(), now) {
+            warn!(kind = trouble.name(), held_back, "http: {what}");
         }
     }
 

@@ -6,7 +6,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use super::journal::FeedTrouble;
+use super::journal::{FeedTrouble, HttpTrouble};
 use crate::model::incident::{ChangeReason, Severity};
 use crate::model::reject::RejectCode;
 use crate::model::time::{SECOND, Timestamp};
@@ -42,6 +42,7 @@ pub struct Metrics {
     pub(super) syslog_dropped: IntCounterVec,
     pub(super) syslog_troubles: IntCounterVec,
     syslog_connections: IntGaugeVec,
+    pub(super) http_troubles: IntCounterVec,
     spool_messages: IntGauge,
     spool_bytes: IntGauge,
     pub(super) spool_errors: IntCounter,
@@ -157,6 +158,11 @@ impl Metrics {
                 "source",
             )?,
             syslog_connections: make.counts("syslog_connections", "Open connections of senders.", &["source"])?,
+            http_troubles: make.counters(
+                "http_troubles_total",
+                "Requests for metrics and health that were turned away or broke, by kind.",
+                "kind",
+            )?,
             spool_messages: make.count("spool_messages", "Syslog messages on disk that are not yet decided.")?,
             spool_bytes: make.count("spool_bytes", "Their size.")?,
             spool_errors: make.counter("spool_errors_total", "Times that syslog messages could not be kept.")?,
@@ -187,6 +193,9 @@ impl Metrics {
         }
         for trouble in FeedTrouble::ALL {
             self.feed_troubles.with_label_values(&[trouble.name()]);
+        }
+        for trouble in HttpTrouble::ALL {
+            self.http_troubles.with_label_values(&[trouble.name()]);
         }
     }
 

@@ -7,6 +7,7 @@ mod health;
 mod http;
 mod journal;
 mod metrics;
+mod supervisor;
 mod throttle;
 
 use std::io::{self, IsTerminal};
@@ -14,9 +15,10 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 pub use health::Health;
-pub use http::serve;
-pub use journal::{FeedTrouble, Journal};
+pub use http::{Desk, Token, serve};
+pub use journal::{FeedTrouble, HttpTrouble, Journal};
 pub use metrics::{Metrics, OutboxState, Verdicts};
+pub use supervisor::Supervisor;
 
 /// How log lines are written: `text` for people, or one JSON object a line for machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -37,19 +37,30 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the daemon with a configuration, to which its port is added.
     pub(crate) fn start(folder: &Path, text: &str) -> Self {
+        Self::start_with(folder, text, "", &[])
+    }
+
+    /// Starts the daemon with more settings of `[http]` and variables of its own.
+    pub(crate) fn start_with(folder: &Path, text: &str, more: &str, variables: &[(&str, &str)]) -> Self {
         let http = free_address();
         let config = folder.join("config.toml");
-        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n")).unwrap();
+        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n{more}")).unwrap();
         let log = folder.join("stderr.log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_chartsentry"))
             .args(["run", "--config", config.to_str().unwrap()])
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
             .unwrap();
         Self { child, http, log }
+    }
+
+    /// Where metrics and health answer.
+    pub(crate) const fn http(&self) -> SocketAddr {
+        self.http
     }
 
     pub(crate) fn log(&self) -> String {

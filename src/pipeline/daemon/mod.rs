@@ -24,6 +24,7 @@ mod settings;
 mod spool;
 mod startup;
 mod status;
+mod web;
 mod worker;
 
 use std::net::SocketAddr;
@@ -32,7 +33,6 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,7 @@ pub use settings::{
     connection, endpoint, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
 };
 pub use status::{Phase, Status};
+pub use web::tls as http_tls;
 
 use crate::breach::handoff::{RunIdentity, RunKind};
 use crate::config::{Config, Secrets, policy_hash};
@@ -53,7 +54,7 @@ use crate::sink::kafka_records::RecordPublisher;
 use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
 use crate::source::syslog::Listeners;
 use crate::store::{Spool, Store, StoreHandle};
-use crate::telemetry::{Health, Journal, Metrics, serve};
+use crate::telemetry::{Health, Journal, Metrics, Supervisor};
 use cadence::Cadence;
 use clerk::{Bell, Clerk};
 use figures::Figures;
@@ -97,6 +98,9 @@ pub struct Daemon {
     status: Arc<Status>,
     store: StoreHandle,
     journal: Arc<Journal>,
+    health: Arc<Health>,
+    /// Whatever has started this process and watches it.
+    supervisor: Option<Arc<Supervisor>>,
     http: Option<SocketAddr>,
     drivers: Vec<JoinHandle<()>>,
     clerk: Option<Clerk>,
@@ -132,8 +136,10 @@ impl Daemon {
         let health = Arc::new(Health::new(STALLED, clock::now));
         let status = Arc::new(Status::default());
         let handle = store.handle();
-        let http =
-            if mode.serves_http { Some(listen(&runtime, config.http.listen, &journal, &health, &stop)?) } else { None };
+        let http = match mode.serves_http {
+            true => Some(web::listen(&runtime, config, secrets, &journal, &health, &stop)?),
+            false => None,
+        };
         let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &stop);
         let names = settings::sinks(config).into_iter().map(|sink| sink.name).collect();
         let topics = config.kafka.access_topics.clone();
@@ -164,7 +170,7 @@ impl Daemon {
             setup,
             partitions,
             journal: Arc::clone(&journal),
-            health,
+            health: Arc::clone(&health),
             status: Arc::clone(&status),
             wakers,
             bell: clerk.as_ref().map(Clerk::bell),
@@ -192,6 +198,8 @@ impl Daemon {
             status,
             store: handle,
             journal,
+            health,
+            supervisor: None,
             http,
             drivers,
             clerk,
@@ -232,6 +240,14 @@ impl Daemon {
         self.ended.is_cancelled()
     }
 
+    /// Tells `supervisor` how it is from now on.
+    pub fn report_to(&mut self, supervisor: Supervisor) {
+        let supervisor = Arc::new(supervisor);
+        let (told, health, stop) = (Arc::clone(&supervisor), Arc::clone(&self.health), self.stop.clone());
+        self.runtime.spawn(async move { told.report(&health, stop.cancelled()).await });
+        self.supervisor = Some(supervisor);
+    }
+
     /// The log is over: brings event time to `at`.
     pub fn end(&self, at: Timestamp) {
         // A daemon that has ended is told nothing.
@@ -258,6 +274,7 @@ impl Daemon {
     /// # Errors
     /// What went wrong while it ran or while it stopped.
     pub fn stop(self) -> Result<()> {
+        self.supervisor.iter().for_each(|supervisor| supervisor.stopping());
         if let Some(listeners) = self.listeners {
             self.runtime.block_on(listeners.stop());
         }
@@ -300,26 +317,6 @@ fn listeners(
     let endpoints = settings::endpoints(config, secrets)?;
     let listeners = Listeners::start(&endpoints, runtime, &received, journal, clock::now)?;
     Ok(Some((listeners, feed, thread)))
-}
-
-fn listen(
-    runtime: &Runtime,
-    address: SocketAddr,
-    journal: &Journal,
-    health: &Arc<Health>,
-    stop: &CancellationToken,
-) -> Result<SocketAddr> {
-    let listener = runtime.block_on(TcpListener::bind(address)).with_context(|| {
-        format!("cannot listen on {address} for metrics and health: free that port or change [http] listen")
-    })?;
-    let address = listener.local_addr().context("cannot tell the address of the metrics")?;
-    let server = serve(listener, journal.shared_metrics(), Arc::clone(health), stop.clone().cancelled_owned());
-    runtime.spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!("metrics and health answer no more: {error}");
-        }
-    });
-    Ok(address)
 }
 
 /// What the engine thread needs of the configuration.
