@@ -105,7 +105,7 @@ impl Visit {
             Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
             Err(reason) => {
                 let word = reason.split(':').next().unwrap_or_default();
-                let shown = if standing == Standing::Known { &reason } else { word };
+                let shown = if standing == Standing::Known { reason.as_str() } else { word };
                 (StatusCode::SERVICE_UNAVAILABLE, format!("{shown}\n"))
             }
         };
