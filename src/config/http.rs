@@ -40,7 +40,8 @@ pub(super) fn read(mut section: Section<'_>) -> HttpSettings {
     let listen = section.get("listen", expected, parsed).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9650)));
     let is_set = |key: &str| section.table().is_some_and(|table| table.contains_key(key));
     let has_tls = is_set("certificate") || is_set("private_key");
-    if !listen.ip().to_canonical().is_loopback() && !(has_tls && is_set("token")) {
+    let is_guarded = has_tls && is_set("token");
+    if !is_guarded && !listen.ip().to_canonical().is_loopback() {
         section.complain(
             "listen",
             format!("{listen}, which other machines can reach"),
