@@ -14,6 +14,8 @@ mod kill;
 mod own_broker;
 #[path = "daemon/parity.rs"]
 mod parity;
+#[path = "daemon/poison.rs"]
+mod poison;
 #[path = "daemon/process.rs"]
 mod process;
 #[path = "daemon/service.rs"]

@@ -98,6 +98,11 @@ fn everything_of_a_commit_reads_back_after_reopening() {
         reason: "invalid_json".to_owned(),
         sentence: "not valid JSON".to_owned(),
         record: vec![0xff, b'{'],
+        key: Some(b"u1".to_vec()),
+        size: Some(2),
+        is_whole: true,
+        kept_at: Some(Timestamp(5)),
+        copy: Some((1, 70)),
     };
     let commit = Commit {
         state: vec![row("b", Some("2")), row("a", Some("1")), row("c", Some("3"))],

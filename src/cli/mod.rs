@@ -12,6 +12,7 @@ pub mod exposure;
 pub mod generate;
 pub mod inspect;
 pub mod map;
+pub mod quarantine;
 pub mod replay;
 pub mod run;
 pub mod style;
@@ -74,6 +75,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Cases(cases::CasesArgs),
     Verify(verify::VerifyArgs),
+    Quarantine(quarantine::QuarantineArgs),
 }
 
 impl Command {
@@ -96,6 +98,7 @@ impl Command {
             Self::Backtest(args) => backtest::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Cases(args) => cases::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Verify(args) => verify::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Quarantine(args) => quarantine::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Tune(args) => tune::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Map(args) => map::run(&args, &Config::shipped().facility.zone().map_err(anyhow::Error::msg)?),
             Self::Inspect(args) => {

@@ -75,6 +75,16 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Encrypts the file at rest.
     pub key: Option<SecretRef>,
+    /// What records that could not be used may take in it, in MiB.
+    pub quarantine_mib: u32,
+}
+
+impl StoreSettings {
+    /// What records that could not be used may take, in bytes.
+    #[must_use]
+    pub fn quarantine_bytes(&self) -> u64 {
+        u64::from(self.quarantine_mib) << 20
+    }
 }
 
 /// `[register]`
@@ -234,6 +244,12 @@ pub(super) fn store(mut section: Section<'_>) -> StoreSettings {
             .text("path", "the path of the store's file")
             .map_or_else(|| "state/chartsentry.db".into(), PathBuf::from),
         key: section.secret("key"),
+        quarantine_mib: section
+            .get("quarantine_mib", "a whole number of MiB from 1 to 1000000", |value| match value {
+                Value::Integer(mib @ 1..=1_000_000) => u32::try_from(*mib).ok(),
+                _ => None,
+            })
+            .unwrap_or(256),
     };
     section.finish();
     settings

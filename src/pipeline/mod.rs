@@ -11,6 +11,7 @@ pub mod connect;
 pub mod context;
 pub mod daemon;
 pub mod identity;
+pub mod quarantine;
 pub mod register;
 pub mod replay;
 pub mod take;

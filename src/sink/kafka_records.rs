@@ -1,4 +1,4 @@
-//! Plain records published to any topic: copies of what could not be decoded, and the demo's log.
+//! Plain records published to any topic: the demo's log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -9,19 +9,20 @@ use super::error::StoreError;
 use super::handle::StoreHandle;
 use super::open::{self, StoreOptions};
 use super::place::{self, Lock};
-use super::read;
 use super::records::{
-    Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, QuarantineRecord, StateRow,
-    StateRows,
+    Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, StateRow, StateRows,
 };
 use super::register::put_evidence;
 use super::schema::STORE;
+use super::{quarantine, read};
 
 /// The store, as the one thread that commits sees it.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     handle: StoreHandle,
+    /// What the quarantine may take, in bytes.
+    quarantine_limit: u64,
 }
 
 /// What both connections of a process share.
@@ -51,13 +52,18 @@ impl Store {
         let connection = open::open(options, &STORE)?;
         let shared = Arc::new(Shared { gate: Mutex::new(()), _lock: lock });
         let handle = StoreHandle::new(shared, open::open_again(options)?);
-        Ok(Self { connection, handle })
+        Ok(Self { connection, handle, quarantine_limit: quarantine::LIMIT })
     }
 
     /// A way in for the other threads of this process. Cheap; keeps the store locked while it lives.
     #[must_use]
     pub fn handle(&self) -> StoreHandle {
         self.handle.clone()
+    }
+
+    /// What the quarantine may take from now on, in bytes; 256 MiB unless told otherwise.
+    pub const fn limit_quarantine(&mut self, bytes: u64) {
+        self.quarantine_limit = bytes;
     }
 
     /// Writes everything or nothing; when it returns, a power cut does not undo it.
@@ -70,7 +76,7 @@ impl Store {
     /// handoff.
     pub fn commit(&mut self, commit: &Commit) -> Result<CommitReceipt, StoreError> {
         let _turn = self.handle.shared().writing();
-        write_all(&mut self.connection, commit).map_err(StoreError::sql("commit a batch"))
+        write_all(&mut self.connection, commit, self.quarantine_limit).map_err(StoreError::sql("commit a batch"))
     }
 
     /// Every row of the engine's state, ordered by key.
@@ -120,16 +126,21 @@ impl Store {
     }
 }
 
-fn write_all(connection: &mut Connection, commit: &Commit) -> rusqlite::Result<CommitReceipt> {
+fn write_all(connection: &mut Connection, commit: &Commit, limit: u64) -> rusqlite::Result<CommitReceipt> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write_state(&transaction, &commit.state)?;
     write_positions(&transaction, &commit.positions)?;
     write_incidents(&transaction, &commit.incidents)?;
     put_evidence(&transaction, &commit.evidence)?;
+    let quarantined = quarantine::write(&transaction, &commit.quarantine, limit)?;
+    quarantine::count(&transaction, &commit.only_counted)?;
+    quarantine::note_copies(&transaction, &commit.copies)?;
     let receipt = CommitReceipt {
         handoffs: write_handoffs(&transaction, &commit.handoffs)?,
         outbox: write_outbox(&transaction, &commit.outbox)?,
-        quarantined: write_quarantine(&transaction, &commit.quarantine)?,
+        quarantined: quarantined.added,
+        only_counted: quarantined.only_counted + commit.only_counted.records(),
+        cleared: quarantined.cleared,
     };
     transaction.commit()?;
     Ok(receipt)
@@ -221,25 +232,6 @@ fn write_outbox(transaction: &Transaction<'_>, items: &[OutboxItem]) -> rusqlite
     let mut added = 0;
     for item in items {
         added += put.execute(params![item.sink, item.message_id, item.handoff_id])?;
-    }
-    Ok(added)
-}
-
-pub(super) fn write_quarantine(transaction: &Transaction<'_>, records: &[QuarantineRecord]) -> rusqlite::Result<usize> {
-    let mut put = transaction.prepare_cached(
-        "INSERT INTO quarantine (topic, partition, \"offset\", reason, sentence, record)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (topic, partition, \"offset\") DO NOTHING",
-    )?;
-    let mut added = 0;
-    for record in records {
-        added += put.execute(params![
-            record.topic,
-            record.partition,
-            record.offset,
-            record.reason,
-            record.sentence,
-            record.record,
-        ])?;
     }
     Ok(added)
 }

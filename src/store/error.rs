@@ -31,9 +31,7 @@ pub enum StoreError {
         "the store {path} was written by a newer chartsentry (layout {found}, this one knows {known}): install that version again, or restore a backup"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
-    #[error(
-        "the store {path} is held by an older chartsentry, which knows no cases: stop it, and start this version once"
-    )]
+    #[error("the store {path} is held by an older chartsentry: stop it, and start this version once")]
     Older { path: PathBuf },
     #[error("the key of the store {path} is empty: put a passphrase or 64 hexadecimal digits where [store] key points")]
     EmptyKey { path: PathBuf },

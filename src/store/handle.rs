@@ -6,9 +6,8 @@ use rusqlite::Connection;
 
 use super::commit::Shared;
 use super::error::StoreError;
-use super::records::{
-    Clocks, DeadLetter, HandoffRecord, OutboxDepth, OutboxEntry, OutboxMarks, Position, QuarantineRecord,
-};
+use super::quarantine::{self, QuarantineRecord};
+use super::records::{Clocks, DeadLetter, HandoffRecord, OutboxDepth, OutboxEntry, OutboxMarks, Position};
 use super::{outbox, read};
 use crate::model::incident::Incident;
 use crate::model::time::Timestamp;
@@ -71,7 +70,7 @@ impl StoreHandle {
 
     /// The first `limit` records that could not be used, by topic, partition and offset.
     pub fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRecord>, StoreError> {
-        read::quarantine(&self.connection(), limit)
+        quarantine::read(&self.connection(), limit)
     }
 
     /// The messages of a sink that are due, oldest first; of each incident only the oldest waiting one,

@@ -4,7 +4,7 @@
 //! [`Store`] belongs to the engine's committer: one [`Store::commit`] is one transaction, so results,
 //! state and positions never disagree after a crash. [`StoreHandle`] is for everybody else in the
 //! process (sinks, the demo's table, health checks): cheap to clone, safe to use from any thread.
-//! [`Register`] is for people's commands, also beside a running daemon. [`Spool`] is a second file that keeps what was taken
+//! [`Register`] and [`QuarantineDesk`] are for people's commands, also beside a running daemon. [`Spool`] is a second file that keeps what was taken
 //! in and is not yet decided. All SQL of the crate stands here.
 
 mod commit;
@@ -14,6 +14,7 @@ mod open;
 mod outbox;
 mod pen;
 mod place;
+mod quarantine;
 mod read;
 mod records;
 mod register;
@@ -25,9 +26,12 @@ pub use error::StoreError;
 pub use handle::StoreHandle;
 pub use open::{StoreKey, StoreOptions};
 pub use pen::Pen;
+pub use quarantine::{
+    Handled, OnlyCounted, Overflow, QuarantineDesk, QuarantineRecord, Quarantined, RecordId, Standing, Wanted,
+};
 pub use records::{
     BulletinRecord, Clocks, Commit, CommitReceipt, DeadLetter, HandoffRecord, IncidentRecord, OutboxDepth, OutboxEntry,
-    OutboxItem, OutboxMarks, Position, QuarantineRecord, StateRow, StateRows,
+    OutboxItem, OutboxMarks, Position, StateRow, StateRows,
 };
 pub use register::{EvidenceRow, Found, Register};
 pub use spool::{Backlog, Spool, Spooled};

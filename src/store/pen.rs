@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::commit::write_quarantine;
 use super::error::StoreError;
-use super::records::{BulletinRecord, QuarantineRecord};
+use super::quarantine::{self, QuarantineRecord};
+use super::records::BulletinRecord;
 use super::register::{EvidenceRow, READ, WRITE, case, evidence, evidence_row, head, put_evidence};
 use crate::breach::case::Case;
 use crate::breach::case::event::Event;
@@ -245,12 +245,13 @@ impl Pen<'_> {
         Ok(())
     }
 
-    /// Keeps what could not be used, with the reason.
+    /// Keeps what could not be used, with the reason, as far as the quarantine has room. Returns how many are new.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn put_refused(&mut self, records: &[QuarantineRecord]) -> Result<usize, StoreError> {
-        write_quarantine(&self.transaction, records).map_err(StoreError::sql(WRITE))
+        let written = quarantine::write(&self.transaction, records, quarantine::LIMIT);
+        written.map(|written| written.added).map_err(StoreError::sql(WRITE))
     }
 
     /// Makes it last.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::StoreError;
-use super::records::{Clocks, HandoffRecord, Position, QuarantineRecord, StateRows};
+use super::records::{Clocks, HandoffRecord, Position, StateRows};
 use crate::model::incident::{Incident, Severity};
 use crate::model::time::Timestamp;
 
@@ -124,25 +124,4 @@ pub(super) fn severity(row: &Row<'_>, column: usize) -> rusqlite::Result<Severit
         let error = format!("\"{name}\" is no severity");
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
     })
-}
-
-pub(super) fn quarantine(connection: &Connection, limit: u32) -> Result<Vec<QuarantineRecord>, StoreError> {
-    let wrap = StoreError::sql("read the quarantine");
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT topic, partition, \"offset\", reason, sentence, record FROM quarantine
-             ORDER BY topic, partition, \"offset\" LIMIT ?1",
-        )
-        .map_err(&wrap)?;
-    let rows = statement.query_map([limit], |row| {
-        Ok(QuarantineRecord {
-            topic: row.get(0)?,
-            partition: row.get(1)?,
-            offset: row.get(2)?,
-            reason: row.get(3)?,
-            sentence: row.get(4)?,
-            record: row.get(5)?,
-        })
-    });
-    rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
 }

@@ -1,5 +1,6 @@
 //! What the store keeps, in the words of its users.
 
+use super::quarantine::{Overflow, QuarantineRecord, RecordId};
 use super::register::EvidenceRow;
 use crate::model::incident::{Incident, Severity};
 use crate::model::time::Timestamp;
@@ -21,6 +22,10 @@ pub struct Commit {
     pub evidence: Vec<EvidenceRow>,
     /// Input records that could not be used.
     pub quarantine: Vec<QuarantineRecord>,
+    /// Those of which nothing is kept, because there were too many between two commits.
+    pub only_counted: Overflow,
+    /// Whole copies of records of earlier commits: partition and offset in the quarantine topic.
+    pub copies: Vec<(RecordId, (i32, i64))>,
 }
 
 /// One row of the engine's state; the engine alone knows what it means.
@@ -93,26 +98,16 @@ pub struct OutboxItem {
     pub handoff_id: String,
 }
 
-/// An input record that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuarantineRecord {
-    pub topic: String,
-    pub partition: i32,
-    pub offset: i64,
-    /// The reason's code.
-    pub reason: String,
-    /// What was wrong and what was expected; holds no value of the record.
-    pub sentence: String,
-    /// The record as it came.
-    pub record: Vec<u8>,
-}
-
 /// What a commit added; rows that were there before (a repetition after a crash) do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommitReceipt {
     pub handoffs: usize,
     pub outbox: usize,
     pub quarantined: usize,
+    /// Records that could not be used and for which the quarantine had no room.
+    pub only_counted: u64,
+    /// Records of the quarantine that people were done with, removed to make room.
+    pub cleared: usize,
 }
 
 /// A message that waits for its sink.

@@ -69,6 +69,11 @@ impl Register {
         Ok(Self { connection })
     }
 
+    /// Its way to the file, for another of people's commands.
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
     /// Does `work` in one transaction: all of it is written, or nothing.
     ///
     /// # Errors

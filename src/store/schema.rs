@@ -3,6 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
+use super::quarantine::BOUNDED_AND_HANDLED;
 
 /// What a file of ours looks like.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Layout {
 /// The store (`CHSE`).
 pub(super) const STORE: Layout = Layout {
     application_id: 0x4348_5345,
-    migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES, LAST_RECORDS],
+    migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, EVIDENCE_OF_TWO_SOURCES, LAST_RECORDS, BOUNDED_AND_HANDLED],
 };
 
 /// Messages that were taken in and are not yet part of the store (`CHSP`).

@@ -78,6 +78,32 @@ impl HttpTrouble {
     }
 }
 
+/// What became of a copy of a record that could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyOutcome {
+    /// The quarantine topic has all of it.
+    Whole,
+    /// The topic has its beginning: it is larger than the topic allows.
+    Cut,
+    /// The topic has nothing of it.
+    Failed,
+}
+
+impl CopyOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Whole, Self::Cut, Self::Failed];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Cut => "cut",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Journal {
     /// A journal that counts in `metrics`.
     #[must_use]
@@ -208,6 +234,45 @@ impl Journal {
         if let Some(held_back) = self.admit("rejected", now) {
             let (place, reason) = (&reject.place, reject.reason.name());
             warn!(%place, reason, held_back, "record not used: {}", reject.sentence);
+        }
+    }
+
+    /// The quarantine topic took a copy, or did not, for the reason given.
+    pub fn copied(&self, outcome: CopyOutcome, why: &str, now: Timestamp) {
+        self.metrics.quarantine_copies.with_label_values(&[outcome.name()]).inc();
+        if outcome == CopyOutcome::Failed
+            && let Some(held_back) = self.admit("copy_failed", now)
+        {
+            warn!(held_back, "no copy in the quarantine topic, the store keeps the record: {why}");
+        }
+    }
+
+    /// The quarantine topic does not answer: copies go on in the background, and nobody waits for them.
+    pub fn copies_wait(&self, topic: &str, now: Timestamp) {
+        if let Some(held_back) = self.admit("copies_wait", now) {
+            warn!(topic, held_back, "the quarantine topic does not take copies in time; records wait for it no longer");
+        }
+    }
+
+    /// Records that could not be used are committed: kept, or only counted because there is no room. Those that were
+    /// removed had been re-fed or dropped.
+    pub fn set_aside(&self, kept: u64, only_counted: u64, removed: u64, now: Timestamp) {
+        self.metrics.quarantined.inc_by(kept);
+        self.metrics.quarantine_only_counted.inc_by(only_counted);
+        if removed > 0
+            && let Some(held_back) = self.admit("quarantine_cleared", now)
+        {
+            info!(removed, held_back, "records that were re-fed or dropped made room in the quarantine");
+        }
+        if only_counted > 0
+            && let Some(held_back) = self.admit("quarantine_full", now)
+        {
+            error!(
+                only_counted,
+                held_back,
+                "the quarantine is full: records that cannot be used are only counted; see \"chartsentry quarantine \
+                 list\", stop their source, and re-feed or drop what is there, or raise store.quarantine_mib"
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use super::journal::{FeedTrouble, HttpTrouble};
+use super::journal::{CopyOutcome, FeedTrouble, HttpTrouble};
 use crate::model::incident::{ChangeReason, Severity};
 use crate::model::reject::RejectCode;
 use crate::model::time::{SECOND, Timestamp};
@@ -16,6 +16,9 @@ pub struct Metrics {
     registry: Registry,
     accesses: IntCounterVec,
     pub(super) rejects: IntCounterVec,
+    pub(super) quarantined: IntCounter,
+    pub(super) quarantine_only_counted: IntCounter,
+    pub(super) quarantine_copies: IntCounterVec,
     duplicates: IntCounter,
     pub(super) late: IntCounter,
     pub(super) beyond_horizon: IntCounter,
@@ -112,6 +115,16 @@ impl Metrics {
         let metrics = Self {
             accesses: make.counters("accesses_total", "Accesses decided, by their first verdict.", "verdict")?,
             rejects: make.counters("rejects_total", "Records that could not be used, by reason.", "reason")?,
+            quarantined: make.counter("quarantined_total", "Records that the store's quarantine keeps.")?,
+            quarantine_only_counted: make.counter(
+                "quarantine_only_counted_total",
+                "Records that could not be used and for which the quarantine had no room.",
+            )?,
+            quarantine_copies: make.counters(
+                "quarantine_copies_total",
+                "Copies for the quarantine topic, by what became of them.",
+                "outcome",
+            )?,
             duplicates: make.counter("duplicates_total", "Copies of accesses already seen.")?,
             late: make.counter("late_total", "Accesses that came after the allowed lateness.")?,
             beyond_horizon: make
@@ -187,6 +200,9 @@ impl Metrics {
         self.open_incidents([0; 4]);
         for reason in RejectCode::ALL {
             self.rejects.with_label_values(&[reason.name()]);
+        }
+        for outcome in CopyOutcome::ALL {
+            self.quarantine_copies.with_label_values(&[outcome.name()]);
         }
         for reason in CHANGE_REASONS {
             self.handoffs.with_label_values(&[reason.name()]);

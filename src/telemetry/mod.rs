@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use health::Health;
 pub use http::{Desk, Token, serve};
-pub use journal::{FeedTrouble, HttpTrouble, Journal};
+pub use journal::{CopyOutcome, FeedTrouble, HttpTrouble, Journal};
 pub use metrics::{Metrics, OutboxState, Verdicts};
 pub use supervisor::Supervisor;
 

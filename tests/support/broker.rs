@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use chartsentry::source::kafka::{Cluster, Connection, EmbeddedBroker, NewTopic};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as ClientTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// Exit status of `broker.sh` when Java, Maven or Kafka is missing.
@@ -70,6 +72,19 @@ impl Broker {
     /// The embedded broker does not compact.
     pub(crate) fn create_compacted_topic(&self, name: &str, partitions: i32) {
         self.create(name, partitions, true);
+    }
+
+    /// A topic that takes no larger batch than this, in bytes. The embedded broker takes every batch.
+    pub(crate) fn create_topic_of(&self, name: &str, most_bytes: u32) {
+        if self.embedded.is_some() {
+            return self.create_topic(name, 1);
+        }
+        let admin: AdminClient<DefaultClientContext> = self.connection("tests").client_config().create().unwrap();
+        let bytes = most_bytes.to_string();
+        let topic = ClientTopic::new(name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", &bytes);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let made = runtime.block_on(admin.create_topics(&[topic], &AdminOptions::new())).unwrap();
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
     }
 
     fn create(&self, name: &str, partitions: i32, compacted: bool) {

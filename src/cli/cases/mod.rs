@@ -6,7 +6,7 @@ mod list;
 pub(super) mod open;
 mod packet;
 mod remind;
-mod render;
+pub(super) mod render;
 mod show;
 
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// Local date and minute, with the zone's name left to the heading.
-pub(super) fn local(at: Timestamp, zone: &Zone) -> String {
+pub(in crate::cli) fn local(at: Timestamp, zone: &Zone) -> String {
     let local = zone.datetime(at);
     format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
 }

@@ -13,6 +13,7 @@
 
 mod cadence;
 mod clerk;
+mod copies;
 mod delivery;
 pub mod demo;
 mod figures;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub use settings::{
     connection, endpoint, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
 };
+pub use spool::TOPIC as SYSLOG_TOPIC;
 pub use status::{Phase, Status};
 pub use web::tls as http_tls;
 
@@ -50,18 +52,18 @@ use crate::engine::Engine;
 use crate::model::span::Span;
 use crate::model::time::Timestamp;
 use crate::pipeline::{clock, identity};
-use crate::sink::kafka_records::RecordPublisher;
 use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
 use crate::source::syslog::Listeners;
 use crate::store::{Spool, Store, StoreHandle};
 use crate::telemetry::{Health, Journal, Metrics, Supervisor};
 use cadence::Cadence;
 use clerk::{Bell, Clerk};
+use copies::Copies;
 use figures::Figures;
 use intake::{ContextDecoder, Decoders};
 use lanes::Lanes;
 use outcome::{Records, Reporter};
-use quarantine::{Copies, Quarantine};
+use quarantine::Quarantine;
 use spool::Feed;
 use startup::Watchers;
 use worker::{Command, Worker};
@@ -121,7 +123,8 @@ impl Daemon {
     pub fn start(config: &Config, secrets: &Secrets, mode: Mode) -> Result<Self> {
         settings::check(config)?;
         let connection = settings::connection(config, secrets);
-        let store = Store::open(&settings::store(config, secrets))?;
+        let mut store = Store::open(&settings::store(config, secrets))?;
+        store.limit_quarantine(config.store.quarantine_bytes());
         let sinks = delivery::sinks(config, secrets)?;
         let partitions = Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
 
@@ -336,8 +339,7 @@ impl Setup {
             None => None,
             Some(topic) => {
                 let properties = settings::producer_properties(config, secrets);
-                let publisher = RecordPublisher::new(&properties).map_err(anyhow::Error::msg)?;
-                Some(Copies { topic: topic.clone(), publisher })
+                Some(Copies::new(topic, &properties)?)
             }
         };
         let run = RunIdentity {

@@ -1,88 +1,108 @@
 //! What could not be used: kept in the store, and copied to a topic where one is named.
 
-use std::time::Duration;
-
+use super::copies::{Copies, Draft, Place};
 use super::intake::Rejected;
 use super::spool;
 use crate::model::reject::Reject;
 use crate::model::time::Timestamp;
-use crate::sink::kafka_records::RecordPublisher;
 use crate::source::kafka::{Record, RecordBatch};
-use crate::store::QuarantineRecord;
+use crate::store::{Overflow, QuarantineRecord, RecordId};
 use crate::telemetry::Journal;
 
-/// How long a commit waits for the copies.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where copies go.
-pub(super) struct Copies {
-    pub(super) topic: String,
-    pub(super) publisher: RecordPublisher,
-}
+/// What may wait for a commit, in bytes; while the context is read at a start, nothing is committed.
+const WAITING: usize = 64 << 20;
 
 /// Takes rejected records.
 pub(super) struct Quarantine {
     copies: Option<Copies>,
-    waiting: Vec<QuarantineRecord>,
-    has_copies: bool,
+    waiting: Aside,
+    /// What the waiting records take, in bytes.
+    held: usize,
+}
+
+/// What is to be committed.
+#[derive(Default)]
+pub(super) struct Aside {
+    pub(super) records: Vec<QuarantineRecord>,
+    /// Records for which there was no room in memory.
+    pub(super) only_counted: Overflow,
+    /// Whole copies of records of earlier commits.
+    pub(super) copies: Vec<(RecordId, Place)>,
 }
 
 impl Quarantine {
-    pub(super) const fn new(copies: Option<Copies>) -> Self {
-        Self { copies, waiting: Vec::new(), has_copies: false }
+    pub(super) fn new(copies: Option<Copies>) -> Self {
+        Self { copies, waiting: Aside::default(), held: 0 }
     }
 
     /// Takes what a batch holds. The store keeps the record as it came, cut like everywhere else; the
-    /// copy is whole. Of several rejects of one record all are counted, and the first is kept.
+    /// copy is whole where it fits. Of several rejects of one record all are counted, and the first is kept.
     pub(super) fn take(&mut self, batch: &RecordBatch, rejected: Vec<Rejected>, journal: &Journal, now: Timestamp) {
-        let mut kept = None;
-        for Rejected { record, mut reject } in rejected {
-            let is_first = kept.replace(record) != Some(record);
-            if let Some(source) = batch.records().get(record).and_then(|record| source_of(batch, record)) {
+        let mut drafts = Vec::new();
+        let mut last = None;
+        for Rejected { record: number, mut reject } in rejected {
+            let is_first = last.replace(number) != Some(number);
+            let record = batch.records().get(number);
+            if let Some(source) = record.and_then(|record| source_of(batch, record)) {
                 reject.sentence = format!("{} (source \"{source}\")", reject.sentence).into();
             }
             journal.rejected(&reject, now);
-            if !is_first {
-                continue;
+            if let Some(record) = record.filter(|_| is_first) {
+                drafts.push(draft(batch, record, reject));
             }
-            let Some(record) = batch.records().get(record) else { continue };
-            let value = batch.value(record).unwrap_or_default();
-            let topic = batch.topic(record);
-            if let Some(copies) = &self.copies {
-                let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
-                let headers = [
-                    ("topic", &**topic),
-                    ("partition", partition.as_str()),
-                    ("offset", offset.as_str()),
-                    ("reason", reject.reason.name()),
-                    ("sentence", &*reject.sentence),
-                ];
-                self.has_copies = true;
-                if let Err(error) = copies.publisher.publish(&copies.topic, batch.key(record), value, &headers) {
-                    journal.delivery_failed("quarantine", &error, now);
-                }
-            }
-            self.waiting.push(QuarantineRecord {
-                topic: topic.to_string(),
-                partition: record.partition,
-                offset: record.offset,
-                reason: reject.reason.name().to_owned(),
-                sentence: reject.sentence.into_owned(),
-                record: value[..value.len().min(Reject::KEPT_BYTES)].to_vec(),
-            });
         }
+        if drafts.is_empty() {
+            return;
+        }
+        let places = self.copies.as_mut().map(|copies| copies.copy(&drafts, journal, now)).unwrap_or_default();
+        let places = places.into_iter().chain(std::iter::repeat(None));
+        drafts.into_iter().zip(places).for_each(|(draft, place)| self.keep(draft, place, now));
     }
 
-    /// What to commit. Waits for the copies first, so that a crash loses none; when the broker does not
-    /// take them, the store still has them.
-    pub(super) fn drain(&mut self, journal: &Journal, now: Timestamp) -> Vec<QuarantineRecord> {
-        if let Some(copies) = self.copies.as_ref().filter(|_| self.has_copies)
-            && let Err(error) = copies.publisher.flush(PATIENCE)
-        {
-            journal.delivery_failed("quarantine", &error, now);
+    fn keep(&mut self, draft: Draft<'_>, copy: Option<Place>, now: Timestamp) {
+        let bytes = draft.bytes();
+        let kept = bytes.get(..Reject::KEPT_BYTES).unwrap_or(bytes);
+        let key = draft.kept_key().map(<[u8]>::to_vec);
+        let mut record = QuarantineRecord {
+            is_whole: kept.len() == bytes.len() && key.as_deref() == draft.key && !draft.is_faulty,
+            topic: draft.id.topic,
+            partition: draft.id.partition,
+            offset: draft.id.offset,
+            reason: draft.reason.to_owned(),
+            sentence: draft.sentence,
+            record: Vec::new(),
+            key,
+            size: Some(bytes.len() as u64).filter(|_| !draft.is_faulty),
+            kept_at: Some(now),
+            copy,
+        };
+        let cost = record.cost() + kept.len();
+        if self.held + cost > WAITING {
+            return self.waiting.only_counted.add(&record);
         }
-        self.has_copies = false;
+        self.held += cost;
+        record.record = kept.to_vec();
+        self.waiting.records.push(record);
+    }
+
+    /// What to commit.
+    pub(super) fn drain(&mut self, journal: &Journal, now: Timestamp) -> Aside {
+        if let Some(copies) = &mut self.copies {
+            self.waiting.copies = copies.late(journal, now);
+        }
+        self.held = 0;
         std::mem::take(&mut self.waiting)
+    }
+}
+
+fn draft<'b>(batch: &'b RecordBatch, record: &Record, reject: Reject) -> Draft<'b> {
+    Draft {
+        id: RecordId { topic: batch.topic(record).to_string(), partition: record.partition, offset: record.offset },
+        key: batch.key(record),
+        value: batch.value(record),
+        reason: reject.reason.name(),
+        sentence: reject.sentence.into_owned(),
+        is_faulty: record.fault.is_some(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::store::{Spool, Spooled, StoreError, StoreOptions};
 use crate::telemetry::Journal;
 
 /// The spool's name among topics. No topic of Kafka can have it.
-pub(super) const TOPIC: &str = "(syslog)";
+pub const TOPIC: &str = "(syslog)";
 
 /// What is written to disk at once.
 const MOST_MESSAGES: usize = 4_096;

@@ -174,9 +174,9 @@ impl Worker {
         self.journal.metrics().context_updates(found.updates.len() as u64);
         self.bell.iter().for_each(|bell| bell.tell(found.updates.iter().map(|(_, update)| update)));
         self.engine.learn(found.updates.into_iter().map(|(_, update)| update));
+        self.cadence.changed(found.rejects.len() as u64);
         self.quarantine.take(batch, found.rejects, &self.journal, now);
         self.has_learned = true;
-        self.cadence.changed(0);
         self.note_positions(batch.positions());
     }
 
@@ -243,6 +243,7 @@ impl Worker {
     fn take(&mut self, batch: &RecordBatch) {
         let now = clock::now();
         let window = if self.refuses_future { Window::LIVE } else { Window::ANY };
+        let mut rejects = Vec::new();
         for part in self.decoders.decode(batch, &mut self.engine, now, window) {
             for run in part.runs {
                 self.lanes.read(&run.partition, run.newest, run.events);
@@ -253,10 +254,12 @@ impl Worker {
                 self.engine.learn(part.facts);
                 self.has_learned = true;
             }
-            self.cadence.changed(part.intake.len() as u64);
+            // What is set aside waits in memory, too.
+            self.cadence.changed((part.intake.len() + part.rejects.len()) as u64);
             self.engine.push(part.intake);
-            self.quarantine.take(batch, part.rejects, &self.journal, now);
+            rejects.extend(part.rejects);
         }
+        self.quarantine.take(batch, rejects, &self.journal, now);
         self.note_positions(batch.positions());
     }
 
@@ -332,6 +335,7 @@ impl Worker {
         let mut state: Vec<StateRow> = std::mem::take(&mut self.own_rows);
         state.extend(self.engine.save().into_iter().map(|row| StateRow { key: row.key, value: row.value }));
         let positions = std::mem::take(&mut self.positions);
+        let aside = self.quarantine.drain(&self.journal, clock::now());
         let commit = Commit {
             state,
             positions: positions.values().map(|(position, newest)| stored(position, *newest)).collect(),
@@ -339,9 +343,12 @@ impl Worker {
             handoffs: records.handoffs,
             outbox: records.outbox,
             evidence: records.evidence,
-            quarantine: self.quarantine.drain(&self.journal, clock::now()),
+            quarantine: aside.records,
+            only_counted: aside.only_counted,
+            copies: aside.copies,
         };
         let receipt = self.store.commit(&commit)?;
+        self.journal.set_aside(receipt.quarantined as u64, receipt.only_counted, receipt.cleared as u64, clock::now());
         if receipt.handoffs > 0 {
             self.bell.iter().for_each(Bell::ring);
         }

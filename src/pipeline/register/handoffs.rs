@@ -39,7 +39,10 @@ pub fn read(path: &Path) -> Result<Read> {
                     index + 1,
                     plain(&error)
                 ),
+                size: Some(line.len() as u64),
                 record: line.to_vec(),
+                is_whole: true,
+                ..QuarantineRecord::default()
             }),
         }
     }
