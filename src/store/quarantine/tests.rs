@@ -110,11 +110,11 @@ fn what_became_of_a_record_reads_back_and_one_that_comes_again_names_the_former(
 #[test]
 fn an_older_file_keeps_its_quarantine_and_knows_what_it_takes() {
     let mut connection = Connection::open_in_memory().unwrap();
-    STORE.migrations[..3].iter().for_each(|step| connection.execute_batch(step).unwrap());
+    STORE.migrations[..4].iter().for_each(|step| connection.execute_batch(step).unwrap());
     let rows = "INSERT INTO quarantine VALUES ('a', 0, 1, 'invalid_json', 'no JSON', x'616263');
         INSERT INTO quarantine VALUES ('a', 0, 2, 'too_long', 'long', zeroblob(16384));";
     connection.execute_batch(rows).unwrap();
-    migrate(&mut connection, &STORE, 3).unwrap();
+    migrate(&mut connection, &STORE, 4).unwrap();
     let kept = read(&connection, 10).unwrap();
     assert_eq!(kept.iter().map(|record| record.size).collect::<Vec<_>>(), [Some(3), None]);
     assert!(kept.iter().all(|record| !record.is_whole), "whether they had a key is not known");
