@@ -117,7 +117,11 @@ impl Ward {
             return Ok(Err(why));
         }
         let kind = self.kind(&id.topic);
-        let Some(whole) = wholes.find(&kept)? else { return Ok(Err(not_whole(&kept))) };
+        let Some(mut whole) = wholes.find(&kept)? else { return Ok(Err(not_whole(&kept))) };
+        if kind == Kind::Syslog {
+            // It names the source that took the message in.
+            whole.key = None;
+        }
         let trial = reader.read(id, kind, &whole);
         if let Some((reason, sentence)) = &trial.fault {
             return Ok(Err(format!("still {reason}: {sentence}")));

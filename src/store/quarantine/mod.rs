@@ -2,8 +2,6 @@
 
 mod desk;
 mod records;
-#[cfg(test)]
-mod tests;
 
 use rusqlite::{Connection, Row, Transaction, params};
 
@@ -240,3 +238,6 @@ pub(super) fn read(connection: &Connection, limit: u32) -> Result<Vec<Quarantine
     let rows = statement.query_map([limit], record).map_err(&wrap)?;
     rows.collect::<rusqlite::Result<_>>().map_err(&wrap)
 }
+
+#[cfg(test)]
+mod tests;
