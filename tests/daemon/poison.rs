@@ -229,8 +229,13 @@ fn set_aside(folder: &Path) {
         lost,
         row("(syslog)", 5, &access(3)),
     ];
-    let position =
-        Position { topic: "again-audit".to_owned(), partition: 0, next_offset: 1, watermark: Timestamp::MIN.0 };
+    let position = Position {
+        topic: "again-audit".to_owned(),
+        partition: 0,
+        next_offset: 1,
+        watermark: Timestamp::MIN.0,
+        last_record: None,
+    };
     let mut store = Store::open(&options(folder)).unwrap();
     store.commit(&Commit { positions: vec![position], quarantine, ..Commit::default() }).unwrap();
 }
