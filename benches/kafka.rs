@@ -18,10 +18,11 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use chartsentry::config::{Config, Keeper};
+use chartsentry::config::Config;
 use chartsentry::model::time::Timestamp;
 use chartsentry::pipeline::clock;
 use chartsentry::pipeline::daemon::{Daemon, Mode};
+use chartsentry::pipeline::keeper;
 use chartsentry::store::HandoffRecord;
 use hospital::{Hospital, PARTITIONS};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -101,8 +102,7 @@ fn start(broker: &Broker, name: &str, group: &str, lateness: &str, folder: &std:
         folder.join("store.db").display(),
     );
     let config = Config::parse("bench.toml", &text).unwrap();
-    let keeper = Keeper { env: &|_| None, read: &|path| std::fs::read_to_string(path) };
-    Daemon::start(&config, &config.resolve("bench.toml", &keeper).unwrap(), Mode::DEMO).unwrap()
+    Daemon::start(&config, &config.resolve("bench.toml", &keeper::system()).unwrap(), Mode::DEMO).unwrap()
 }
 
 /// How long the daemon needs from the first access that it reads until the last one is committed.

@@ -312,14 +312,15 @@ fn secrets_are_fetched_only_when_asked_and_all_failures_are_named() {
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     let env = |name: &str| Some(format!("{name}-secret"));
-    let secrets = config.resolve("site.toml", &Keeper { env: &env, read: &read }).unwrap();
+    let run = |_: &Path, _: &[String]| Err("is not asked for here".to_owned());
+    let secrets = config.resolve("site.toml", &Keeper { env: &env, read: &read, run: &run }).unwrap();
     assert_eq!(secrets.store_key.as_ref().unwrap().expose(), "store-secret");
     assert_eq!(secrets.kafka_properties["sasl.password"].expose(), "PW-secret");
     assert_eq!(secrets.kafka_properties["security.protocol"].expose(), "PLAINTEXT");
     assert_eq!(secrets.pseudonym_keys["siem"].expose(), "PK-secret");
     assert!(!format!("{config:?}{secrets:?}").contains("-secret"));
 
-    let missing = Keeper { env: &|_| None, read: &read };
+    let missing = Keeper { env: &|_| None, read: &read, run: &run };
     let message = config.resolve("site.toml", &missing).unwrap_err().to_string();
     assert!(message.contains("kafka.properties.sasl.password: found the environment variable PW unset"), "{message}");
     assert!(message.contains("sinks.siem.pseudonym_key: found the environment variable PK unset"), "{message}");

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::style::Paint;
-use crate::config::{Config, Keeper, Secrets, policy_hash};
+use crate::config::{Config, Secrets, policy_hash};
 use crate::decode::crosswalk::Crosswalk;
 use crate::engine::registry::is_enabled;
-use crate::pipeline::{clock, identity};
+use crate::pipeline::{clock, identity, keeper, rights};
 
 /// Check a configuration, and with --connect everything that it names
 #[derive(Debug, clap::Args)]
@@ -43,14 +43,14 @@ pub fn run(args: &CheckArgs, probes: impl FnOnce(&Config, &Secrets) -> Vec<Probe
     write!(stdout, "{}", summary(&config, crosswalk.as_deref()))?;
     let paint = Paint::stderr();
     let today = config.facility.zone().map_err(anyhow::Error::msg)?.date(clock::now());
-    for warning in config.warnings().into_iter().chain(config.suppression_warnings(today)) {
+    let rights = rights::warnings(&config, &args.config);
+    for warning in config.warnings().into_iter().chain(config.suppression_warnings(today)).chain(rights) {
         writeln!(io::stderr(), "{} {warning}", paint.warning("warning:"))?;
     }
     if !args.connect {
         return Ok(ExitCode::SUCCESS);
     }
-    let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
-    let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
+    let secrets = config.resolve(&args.config.display().to_string(), &keeper::system())?;
     writeln!(stdout, "secrets     all fetched")?;
     let (report, failures) = attempt(probes(&config, &secrets), Paint::stdout());
     write!(stdout, "{report}")?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::config::Keeper;
 use crate::pipeline::daemon::{Daemon, Mode};
+use crate::pipeline::{keeper, rights};
 use crate::telemetry::Supervisor;
 
 const EXAMPLE: &str = "\
@@ -47,10 +47,11 @@ pub fn run(args: &RunArgs) -> Result<()> {
              available in this version: leave [cluster] out and run with --role all"
         );
     }
-    for warning in config.warnings() {
+    keeper::keep_out_of_dumps();
+    for warning in config.warnings().into_iter().chain(rights::warnings(&config, &args.config)) {
         tracing::warn!("{warning}");
     }
-    let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
+    let keeper = keeper::system();
     let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
     let supervisor = Supervisor::of(keeper.env).map_err(anyhow::Error::msg)?;
     let mut daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;

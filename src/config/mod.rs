@@ -20,6 +20,7 @@ mod suppressions;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub use http::HttpSettings;
 pub use policy::policy_hash;
@@ -158,6 +159,30 @@ impl Config {
             problems.add(None, "http.token", "a text that is no token (not shown)", http::TOKEN);
         }
         problems.finish(secrets)
+    }
+
+    /// The files in which secrets are kept, each with the key that names it.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<(String, &Path)> {
+        let properties = self.kafka.properties.iter().filter_map(|(key, property)| match property {
+            Property::Secret(reference) => Some((format!("kafka.properties.{key}"), reference)),
+            Property::Plain(_) => None,
+        });
+        let sources = self.sources.iter().filter_map(|source| match &source.transport {
+            SyslogTransport::Tls(tls) => Some((format!("sources.{}.private_key", source.name), &tls.private_key)),
+            SyslogTransport::Udp | SyslogTransport::Tcp => None,
+        });
+        let sinks = self.sinks.iter().filter_map(|sink| {
+            let key = sink.pseudonym_key.as_ref()?;
+            Some((format!("sinks.{}.pseudonym_key", sink.name), key))
+        });
+        let store = self.store.key.iter().map(|key| ("store.key".to_owned(), key));
+        let files =
+            store.chain(properties).chain(sources).chain(sinks).filter_map(|(key, reference)| match reference {
+                SecretRef::File(path) => Some((key, path.as_path())),
+                SecretRef::Env(_) | SecretRef::Command { .. } => None,
+            });
+        files.collect()
     }
 
     /// What is allowed but deserves a second look, each in one sentence.

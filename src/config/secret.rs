@@ -5,15 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A secret's text. Neither `Debug` nor `Display` shows it.
+use zeroize::Zeroizing;
+
+/// A secret's text. Neither `Debug` nor `Display` shows it, and its memory is overwritten when it is dropped. What a
+/// library makes of it is that library's.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a text that must not be shown.
     #[must_use]
-    pub const fn new(text: String) -> Self {
-        Self(text)
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
     }
 
     /// The text itself, for the library that needs it.
@@ -43,22 +46,34 @@ pub enum SecretRef {
     /// `file:/path`: the whole file, without the line end at its end. `${NAME}` in the path stands for an environment
     /// variable, such as systemd's `${CREDENTIALS_DIRECTORY}`.
     File(PathBuf),
+    /// `command:/path/to/program argument`: what the program prints, without the line end at its end.
+    Command {
+        program: PathBuf,
+        /// Never shown: a token may stand there.
+        arguments: Vec<String>,
+    },
 }
 
-/// How a secret is fetched: an environment lookup and a file reader.
+/// How a secret is fetched.
 pub struct Keeper<'a> {
+    /// Looks an environment variable up.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Runs a program and gives what it printed, or says what went wrong in words that follow its name
+    /// ("ended with exit code 3") and hold nothing that it printed.
+    pub run: &'a dyn Fn(&Path, &[String]) -> Result<String, String>,
 }
 
 impl SecretRef {
-    /// The two forms, in words.
-    pub const FORMS: &'static str = "\"${NAME}\" (an environment variable) or \"file:/path\"";
+    /// The forms, in words.
+    pub const FORMS: &'static str = "\"${NAME}\" (an environment variable), \"file:/path\" or \
+                                     \"command:/path/to/program argument\" (what it prints)";
 
     /// Whether a text is meant as a reference, well-formed or not.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
-        text.starts_with("${") || text.starts_with("file:")
+        text.starts_with("${") || text.starts_with("file:") || text.starts_with("command:")
     }
 
     /// Fetches the secret.
@@ -72,7 +87,10 @@ impl SecretRef {
                 let path = expanded(path, keeper.env)?;
                 (keeper.read)(&path).map_err(|error| format!("the file {} unreadable ({error})", path.display()))?
             }
+            Self::Command { program, arguments } => (keeper.run)(program, arguments)
+                .map_err(|what| format!("that the command {} {what}", program.display()))?,
         };
+        let text = Zeroizing::new(text);
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
             return Err(format!("{self} empty"));
@@ -87,6 +105,9 @@ impl FromStr for SecretRef {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             return if is_name(name) { Ok(Self::Env(name.to_owned())) } else { Err(Self::FORMS.to_owned()) };
+        }
+        if let Some(line) = text.strip_prefix("command:") {
+            return command(line).ok_or_else(|| Self::FORMS.to_owned());
         }
         match text.strip_prefix("file:") {
             Some(path) if !path.trim().is_empty() => {
@@ -126,11 +147,38 @@ fn expanded(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf
     Ok(PathBuf::from(whole))
 }
 
+/// A program by its whole path, so that no other one of that name is run, and its arguments.
+fn command(line: &str) -> Option<SecretRef> {
+    let mut words = words(line)?.into_iter();
+    let program = PathBuf::from(words.next()?);
+    program.is_absolute().then(|| SecretRef::Command { program, arguments: words.collect() })
+}
+
+/// Words between blanks. Blanks inside of quotes, single or double, do not part words; there is no other rule. `None`
+/// when a quote is not closed.
+fn words(line: &str) -> Option<Vec<String>> {
+    let (mut found, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => found.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    found.extend(word);
+    quote.is_none().then_some(found)
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "${{{name}}}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Command { program, .. } => write!(f, "command:{}", program.display()),
         }
     }
 }
@@ -139,21 +187,27 @@ impl fmt::Display for SecretRef {
 mod tests {
     use super::*;
 
+    fn never(_: &Path, _: &[String]) -> Result<String, String> {
+        Err("must not run".to_owned())
+    }
+
     #[test]
-    fn only_the_two_forms_are_references() {
-        for text in ["${KAFKA_PASSWORD}", "file:/etc/key", "file:${CREDENTIALS_DIRECTORY}/store.key"] {
+    fn only_the_three_forms_are_references() {
+        let files = ["file:/etc/key", "file:${CREDENTIALS_DIRECTORY}/store.key"];
+        for text in ["${KAFKA_PASSWORD}", "command:/usr/bin/vault"].into_iter().chain(files) {
             assert_eq!(text.parse::<SecretRef>().unwrap().to_string(), text);
         }
-        for text in
-            ["hunter2", "${}", "${1X}", "${A-B}", "${OPEN", "file:", "file:${A-B}/key", "file:/x/${OPEN", "$NAME"]
-        {
+        let commands = ["command:", "command:vault", "command:/a 'b"];
+        let files = ["file:", "file:${A-B}/key", "file:/x/${OPEN"];
+        let others = ["hunter2", "${}", "${1X}", "${A-B}", "${OPEN", "$NAME"];
+        for text in others.into_iter().chain(commands).chain(files) {
             assert!(text.parse::<SecretRef>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_secret_is_never_shown_and_loses_its_line_end() {
-        let keeper = Keeper { env: &|_| None, read: &|_| Ok("hunter2\r\n".to_owned()) };
+        let keeper = Keeper { env: &|_| None, read: &|_| Ok("hunter2\r\n".to_owned()), run: &never };
         let secret = SecretRef::File("k".into()).resolve(&keeper).unwrap();
         assert_eq!(secret.expose(), "hunter2");
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));
@@ -171,8 +225,29 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let keeper = Keeper { env: &|_| None, read: &|_| Ok("\n".to_owned()) };
+        let keeper = Keeper { env: &|_| None, read: &|_| Ok("\n".to_owned()), run: &never };
         assert!(SecretRef::Env("PW".into()).resolve(&keeper).unwrap_err().contains("PW"));
         assert_eq!(SecretRef::File("k".into()).resolve(&keeper).unwrap_err(), "file:k empty");
+    }
+
+    #[test]
+    fn a_command_is_split_at_blanks_outside_of_quotes() {
+        let reference: SecretRef = "command:/bin/get  --of 'the store' \"it's\" ''".parse().unwrap();
+        let arguments = ["--of", "the store", "it's", ""].map(str::to_owned).to_vec();
+        assert_eq!(reference, SecretRef::Command { program: "/bin/get".into(), arguments });
+    }
+
+    #[test]
+    fn what_a_command_prints_is_the_secret_and_its_arguments_are_not_shown() {
+        let run = |program: &Path, arguments: &[String]| match arguments {
+            [] => Err("ended with exit code 3".to_owned()),
+            _ => Ok(format!("{}-secret\n", program.display())),
+        };
+        let keeper = Keeper { env: &|_| None, read: &|_| Ok(String::new()), run: &run };
+        let reference: SecretRef = "command:/bin/get --token hunter2".parse().unwrap();
+        assert_eq!(reference.resolve(&keeper).unwrap().expose(), "/bin/get-secret");
+        assert!(!reference.to_string().contains("hunter2"));
+        let failed = "command:/bin/get".parse::<SecretRef>().unwrap().resolve(&keeper).unwrap_err();
+        assert_eq!(failed, "that the command /bin/get ended with exit code 3");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use chartsentry::config::{Config, Keeper};
+use chartsentry::config::Config;
 use chartsentry::model::time::DAY;
 use chartsentry::pipeline::daemon::{Daemon, Mode, Phase};
+use chartsentry::pipeline::keeper;
 
 use super::hospital::{Hospital, PARTITIONS};
 use super::process::config_text;
@@ -45,8 +46,8 @@ fn agree(broker: &Broker, flags: &str, least: usize) {
     let folder = tempfile::tempdir().unwrap();
     let text = config_text(broker, "parity", folder.path(), "5m", "");
     let config = Config::parse("test.toml", &text).unwrap();
-    let keeper = Keeper { env: &|_| None, read: &|path| std::fs::read_to_string(path) };
-    let daemon = Daemon::start(&config, &config.resolve("test.toml", &keeper).unwrap(), Mode::DEMO).unwrap();
+    let secrets = config.resolve("test.toml", &keeper::system()).unwrap();
+    let daemon = Daemon::start(&config, &secrets, Mode::DEMO).unwrap();
 
     let started = Instant::now();
     let (mut facts, mut rest) = (hospital.facts.as_slice(), hospital.accesses.as_slice());

@@ -17,11 +17,11 @@ use clap::{Args, Subcommand};
 
 use crate::breach::case::Case;
 use crate::cli::deadlines::Spoken;
-use crate::config::{Config, Keeper, Secrets};
+use crate::config::{Config, Secrets};
 use crate::decode::crosswalk::Crosswalk;
 use crate::model::time::{Timestamp, Zone};
 use crate::pipeline::register::Office;
-use crate::pipeline::{clock, identity};
+use crate::pipeline::{clock, identity, keeper};
 
 const EXAMPLE: &str = "\
 Example: a case for each incident that a replay handed over, then what needs attention, then one of them
@@ -114,8 +114,7 @@ impl Desk {
 pub(super) fn settings(path: Option<&Path>) -> Result<(Config, Secrets)> {
     let config = super::config(path)?;
     let name = path.map_or_else(String::new, |path| path.display().to_string());
-    let keeper = Keeper { env: &|name| std::env::var(name).ok(), read: &|path| std::fs::read_to_string(path) };
-    let secrets = config.resolve(&name, &keeper)?;
+    let secrets = config.resolve(&name, &keeper::system())?;
     Ok((config, secrets))
 }
 
