@@ -356,6 +356,22 @@ impl Transport for Stuck {
     }
 }
 
+#[tokio::test]
+async fn what_a_store_cannot_mark_is_not_sent_again() {
+    let (folder, store) = waiting(&[("i1", 1), ("i2", 1)]);
+    let (script, mut driver) = scripted(&store.handle());
+    let sql = |text: &str| rusqlite::Connection::open(options(&folder).path).unwrap().execute_batch(text).unwrap();
+    sql("CREATE TRIGGER refused BEFORE UPDATE ON outbox BEGIN SELECT raise(FAIL, 'no'); END");
+    for _ in 0..3 {
+        assert!(driver.pass(Timestamp(1)).await.is_err());
+    }
+    assert_eq!(script.calls().len(), 1);
+    sql("DROP TRIGGER refused");
+    assert_eq!(driver.pass(Timestamp(1)).await.unwrap().next, Next::Idle);
+    assert_eq!(script.calls().len(), 0);
+    assert_eq!(store.handle().outbox_depths().unwrap(), []);
+}
+
 /// Passes on what it takes.
 struct Into(mpsc::UnboundedSender<String>);
 
@@ -380,7 +396,7 @@ async fn a_stuck_sink_holds_no_other_and_a_stop_empties_the_outbox() {
     let siem = driver(json_sink("siem", Into(sender)), &store.handle());
     let slow = tokio::spawn(slow.run(clock.clone(), Arc::new(Notify::new()), stop.clone(), |_, _| {}));
     let siem = tokio::spawn(siem.run(clock, wake.clone(), stop.clone(), |name, pass| {
-        assert_eq!((name, pass.dead), ("siem", 0));
+        assert_eq!((name, pass.unwrap().dead), ("siem", 0));
     }));
     assert_eq!(taken.recv().await.unwrap(), "i1-1");
 

@@ -42,6 +42,9 @@ pub struct Driver<T> {
     failures: u32,
     /// Until then the sink is left alone.
     resting_until: Timestamp,
+    /// What became of the last batch, while the store has not taken that. Nothing is sent meanwhile: it would be sent
+    /// again and again.
+    unmarked: Option<OutboxMarks>,
 }
 
 /// What one pass did.
@@ -71,15 +74,16 @@ impl<T: Transport> Driver<T> {
     pub fn new(sink: Sink<T>, store: StoreHandle, surfaces: bool, backoff: Backoff, jitter: Jitter) -> Self {
         let Sink { name, encoder, transport } = sink;
         let resting_until = Timestamp::MIN;
-        Self { name, encoder, transport, store, surfaces, backoff, jitter, failures: 0, resting_until }
+        Self { name, encoder, transport, store, surfaces, backoff, jitter, failures: 0, resting_until, unmarked: None }
     }
 
     /// Sends one batch of what is due at `now`.
     ///
     /// # Errors
-    /// When the store cannot be read or written; nothing is lost, and messages that were sent by then may
-    /// be sent again.
+    /// When the store cannot be read or written; nothing is lost, and messages that were sent by then are sent again
+    /// only if the process ends before the store can be written.
     pub async fn pass(&mut self, now: Timestamp) -> Result<Pass, StoreError> {
+        self.mark().await?;
         let rest = self.resting_until - now;
         // A rest that is too long to be true comes from a clock that was set back.
         if rest > 0 && rest <= self.backoff.longest {
@@ -113,8 +117,17 @@ impl<T: Transport> Driver<T> {
         } else {
             self.failures = 0;
         }
-        ask(&self.store, move |store| store.outbox_mark(&marks)).await?;
+        self.unmarked = Some(marks);
+        self.mark().await?;
         Ok(pass)
+    }
+
+    async fn mark(&mut self) -> Result<(), StoreError> {
+        if let Some(marks) = self.unmarked.clone() {
+            ask(&self.store, move |store| store.outbox_mark(&marks)).await?;
+            self.unmarked = None;
+        }
+        Ok(())
     }
 
     fn encode(&self, entries: Vec<OutboxEntry>, marks: &mut OutboxMarks) -> (Vec<OutboxEntry>, Vec<Message>) {
@@ -150,16 +163,15 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Works until `stop`, then empties what it can within a few seconds. `wake` is rung after a commit
-    /// with new messages; `report` hears of every pass that did something.
+    /// with new messages; `report` hears of every pass that did something, and of every failure of the store.
     ///
-    /// A store that fails is tried again like a receiver: the committer, which shares its fate, decides
-    /// whether the process goes on.
+    /// A store that fails is tried again like a receiver: whoever listens decides whether the process goes on.
     pub async fn run(
         mut self,
         clock: Clock,
         wake: Arc<Notify>,
         stop: CancellationToken,
-        mut report: impl FnMut(&str, &Pass) + Send,
+        mut report: impl FnMut(&str, Result<&Pass, &StoreError>) + Send,
     ) {
         let name = self.name.clone();
         let give_up = async {
@@ -171,12 +183,12 @@ impl<T: Transport> Driver<T> {
                 let next = match self.pass(clock()).await {
                     Ok(pass) => {
                         if pass.delivered + pass.retried + pass.dead > 0 {
-                            report(&name, &pass);
+                            report(&name, Ok(&pass));
                         }
                         pass.next
                     }
                     Err(error) => {
-                        tracing::error!(sink = name, %error, "the outbox is out of reach");
+                        report(&name, Err(&error));
                         Next::Idle
                     }
                 };

@@ -235,3 +235,45 @@ fn write_outbox(transaction: &Transaction<'_>, items: &[OutboxItem]) -> rusqlite
     }
     Ok(added)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(fill: u8) -> Commit {
+        let state = (0..200_u32)
+            .map(|number| StateRow { key: number.to_be_bytes().to_vec(), value: Some(vec![fill; 1_000]) })
+            .collect();
+        let position = Position {
+            topic: "ehr.audit".to_owned(),
+            partition: 0,
+            next_offset: i64::from(fill),
+            watermark: 0,
+            last_record: None,
+        };
+        Commit { state, positions: vec![position], ..Commit::default() }
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_the_same_commit_when_there_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { path: folder.path().join("store.db"), key: None };
+        let mut store = Store::open(&options).unwrap();
+        let limit = |store: &Store, pages: i64| {
+            let set =
+                store.connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0));
+            assert!(set.unwrap() >= 1);
+        };
+        store.commit(&Commit { state: Vec::new(), ..rows(1) }).unwrap();
+        limit(&store, 40);
+        let error = store.commit(&rows(2)).unwrap_err();
+        assert!(error.may_pass(), "{error}");
+        assert!(error.to_string().contains("make room on its disk"), "{error}");
+        assert_eq!(store.positions().unwrap()[0].next_offset, 1);
+        assert_eq!(store.load_state().unwrap(), []);
+        limit(&store, 1_000_000);
+        store.commit(&rows(2)).unwrap();
+        assert_eq!(store.positions().unwrap()[0].next_offset, 2);
+        assert_eq!(store.load_state().unwrap().len(), 200);
+    }
+}

@@ -33,6 +33,26 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the store {path} is held by an older chartsentry: stop it, and start this version once")]
     Older { path: PathBuf },
+    #[error(
+        "the store {path} is empty, but it was not when it was used last: restore a backup, or move it away to begin anew"
+    )]
+    Emptied { path: PathBuf },
+    #[error(
+        "a change of the key of {path} was not finished, and some of its files may have the old key and some the new one: run \"chartsentry store rekey\" again with the same --new-key"
+    )]
+    Unfinished { path: PathBuf },
+    #[error("there is no store at {path}: check [store] path (a relative one counts from the current folder)")]
+    Missing { path: PathBuf },
+    #[error("{path} is there already: move it away, or give another name")]
+    Exists { path: PathBuf },
+    #[error("another chartsentry command is using the store {path}: let it end, and try again (nothing was changed)")]
+    Shared { path: PathBuf },
+    #[error(
+        "{path} is no backup: beside it stands a write-ahead log that may hold the newest part; make one with \"chartsentry store backup\", which takes it along"
+    )]
+    NotWhole { path: PathBuf },
+    #[error("the copy {path} does not hold what was copied ({detail}): nothing was changed; try again")]
+    Differs { path: PathBuf, detail: String },
     #[error("the key of the store {path} is empty: put a passphrase or 64 hexadecimal digits where [store] key points")]
     EmptyKey { path: PathBuf },
     #[error("cannot {what} {path}: {cause}")]
@@ -65,6 +85,25 @@ impl StoreError {
     pub(super) fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |cause| Self::Sql { what, cause }
     }
+
+    /// Whether the same may well be done later: the disk is full or out of reach, or somebody else is writing.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull, SystemIoFailure};
+        let Self::Sql { cause, .. } = self else { return false };
+        let code = cause.sqlite_error_code();
+        matches!(code, Some(DiskFull | SystemIoFailure | DatabaseBusy | DatabaseLocked)) && !self.is_damage()
+    }
+
+    /// Whether the file itself is broken, so that trying again is of no use.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_SHORT_READ};
+        let Self::Sql { cause, .. } = self else { return matches!(self, Self::Damaged { .. }) };
+        matches!(cause.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            || matches!(cause.sqlite_extended_error_code(), Some(SQLITE_IOERR_SHORT_READ | SQLITE_IOERR_CORRUPTFS))
+    }
 }
 
 fn advice(error: &rusqlite::Error) -> &'static str {
@@ -77,5 +116,28 @@ fn advice(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::ReadOnly) => ": allow chartsentry to write the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ": the file is damaged; restore a backup",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    fn failed(code: i32) -> StoreError {
+        StoreError::sql("commit a batch")(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn a_full_disk_passes_and_damage_does_not() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_BUSY] {
+            assert!(failed(code).may_pass() && !failed(code).is_damage(), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_SHORT_READ] {
+            assert!(failed(code).is_damage() && !failed(code).may_pass(), "{code}");
+        }
+        for code in [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_READONLY] {
+            assert!(!failed(code).is_damage() && !failed(code).may_pass(), "{code}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the pipeline lives, and whether it is ready for work.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::span::Span;
@@ -18,6 +19,8 @@ struct State {
     failure: Option<String>,
     is_context_loaded: bool,
     partitions: usize,
+    /// What keeps a part from its work for now, by part.
+    troubles: BTreeMap<&'static str, String>,
 }
 
 impl Health {
@@ -43,6 +46,12 @@ impl Health {
         self.set(|state| state.failure = Some(reason));
     }
 
+    /// Why the pipeline cannot go on, where any part has said so.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).failure.clone()
+    }
+
     /// Whether the context is read to where it ended at the start.
     pub fn set_context_loaded(&self, is_loaded: bool) {
         self.set(|state| state.is_context_loaded = is_loaded);
@@ -51,6 +60,17 @@ impl Health {
     /// How many partitions of audit topics are assigned to this daemon.
     pub fn set_partitions(&self, count: usize) {
         self.set(|state| state.partitions = count);
+    }
+
+    /// A part cannot do its work for now, and tries again. `what` holds nothing about a person.
+    pub fn trouble(&self, part: &'static str, what: impl Into<String>) {
+        let what = what.into();
+        self.set(|state| drop(state.troubles.insert(part, what)));
+    }
+
+    /// A part works, or works again.
+    pub fn works(&self, part: &'static str) {
+        self.set(|state| drop(state.troubles.remove(part)));
     }
 
     /// Whether the pipeline lives.
@@ -84,6 +104,9 @@ impl Health {
     pub fn ready(&self) -> Result<(), String> {
         self.live()?;
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((part, what)) = state.troubles.first_key_value() {
+            return Err(format!("waiting: {part}: {what}"));
+        }
         if !state.is_context_loaded {
             return Err("waiting: context is still being loaded".to_owned());
         }
@@ -91,5 +114,24 @@ impl Health {
             return Err("waiting: no partition of an audit topic is assigned".to_owned());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_in_trouble_is_alive_but_not_ready_until_it_works_again() {
+        let health = Health::new(Span::minutes(2), || Timestamp(0));
+        health.tick();
+        health.set_context_loaded(true);
+        health.set_partitions(1);
+        assert_eq!(health.ready(), Ok(()));
+        health.trouble("store", "the disk is full");
+        assert_eq!(health.live(), Ok(()));
+        assert_eq!(health.ready().unwrap_err(), "waiting: store: the disk is full");
+        health.works("store");
+        assert_eq!(health.ready(), Ok(()));
     }
 }

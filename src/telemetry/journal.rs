@@ -334,6 +334,14 @@ impl Journal {
         }
     }
 
+    /// A sink's driver cannot read or mark its outbox; it is tried again.
+    pub fn outbox_failed(&self, sink: &str, error: &dyn Display, now: Timestamp) {
+        self.metrics.outbox_errors.with_label_values(&[sink]).inc();
+        if let Some(held_back) = self.admit("outbox_failed", now) {
+            error!(sink, held_back, "the outbox is out of reach, will be tried again: {error}");
+        }
+    }
+
     /// Handoffs became cases.
     pub fn cases(&self, opened: usize, widened: usize) {
         self.metrics.cases_opened.inc_by(opened as u64);
@@ -368,6 +376,19 @@ impl Journal {
     /// The newest entry of the case ledger.
     pub fn checkpoint(&self, sequence: u64, hash: &str) {
         info!(sequence, hash, "ledger checkpoint");
+    }
+
+    /// The disk did not take results, state and positions; they are kept, tried again, and nothing is read meanwhile.
+    pub fn commit_failed(&self, error: &dyn Display, now: Timestamp) {
+        self.metrics.commit_errors.inc();
+        if let Some(held_back) = self.admit("commit_failed", now) {
+            error!(held_back, "nothing is read until this can be committed: {error}");
+        }
+    }
+
+    /// The disk takes commits again.
+    pub fn commits_again(&self) {
+        info!("committed after all; reading goes on");
     }
 
     /// Results, state and positions are on disk together.

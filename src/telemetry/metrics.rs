@@ -50,6 +50,8 @@ pub struct Metrics {
     spool_bytes: IntGauge,
     pub(super) spool_errors: IntCounter,
     pub(super) commits: IntCounter,
+    pub(super) commit_errors: IntCounter,
+    pub(super) outbox_errors: IntCounterVec,
     pub(super) commit_seconds: Histogram,
     pub(super) log_lines_held_back: IntCounterVec,
     uptime: Gauge,
@@ -180,6 +182,9 @@ impl Metrics {
             spool_bytes: make.count("spool_bytes", "Their size.")?,
             spool_errors: make.counter("spool_errors_total", "Times that syslog messages could not be kept.")?,
             commits: make.counter("state_commits_total", "Transactions of results, state and positions.")?,
+            commit_errors: make
+                .counter("commit_errors_total", "Attempts to commit that the disk did not take; tried again.")?,
+            outbox_errors: make.counters("outbox_errors_total", "Times that the outbox was out of reach.", "sink")?,
             commit_seconds: make.add(Histogram::with_opts(
                 HistogramOpts::new("commit_seconds", "Duration of a commit.").buckets(commit_buckets),
             ))?,

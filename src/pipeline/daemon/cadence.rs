@@ -39,6 +39,11 @@ impl Cadence {
         self.has_changed
     }
 
+    /// Events that were taken in since the last commit.
+    pub(super) const fn events(&self) -> u64 {
+        self.events
+    }
+
     /// Whether a commit is due.
     pub(super) const fn is_due(&self, now: i64) -> bool {
         self.has_changed && (self.is_urgent || self.events >= EVENTS || now - self.committed_at >= EVERY)

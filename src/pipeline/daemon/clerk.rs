@@ -20,7 +20,8 @@ use crate::model::time::{MINUTE, Timestamp};
 use crate::pipeline::clock;
 use crate::pipeline::register::people::full_name;
 use crate::pipeline::register::{Channel, Office};
-use crate::telemetry::Journal;
+use crate::store::StoreError;
+use crate::telemetry::{Health, Journal};
 
 /// How often the clerk looks by itself.
 const TURN: Duration = Duration::from_secs(1);
@@ -82,6 +83,7 @@ impl Clerk {
         config: &Config,
         secrets: &Secrets,
         journal: Arc<Journal>,
+        health: Arc<Health>,
         wakers: Vec<Arc<Notify>>,
     ) -> Result<Self> {
         let now = clock::now();
@@ -90,6 +92,8 @@ impl Clerk {
             sinks: settings::bulletin_sinks(config),
             checkpoint_every: config.register.checkpoint_every.micros(),
             journal,
+            health,
+            members: Vec::new(),
             wakers,
             reminded_at: now,
             checkpoint_at: now,
@@ -122,6 +126,9 @@ struct Desk {
     sinks: Vec<String>,
     checkpoint_every: i64,
     journal: Arc<Journal>,
+    health: Arc<Health>,
+    /// Members of the workforce that the store does not have yet.
+    members: Vec<Member>,
     /// Rung when the outbox has something new.
     wakers: Vec<Arc<Notify>>,
     reminded_at: Timestamp,
@@ -133,13 +140,14 @@ impl Desk {
         loop {
             let is_last = match news.recv_timeout(TURN) {
                 Ok(News::Members(members)) => {
-                    let kept = self.office.register.write(|pen| pen.add_staff(&members));
-                    self.complain(kept.map_err(Into::into));
+                    self.members.extend(members);
+                    self.keep_members();
                     continue;
                 }
                 Ok(News::Handoffs) | Err(RecvTimeoutError::Timeout) => false,
                 Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => true,
             };
+            self.keep_members();
             let taken = self.take();
             self.complain(taken);
             if clock::now() - self.reminded_at >= REMINDERS {
@@ -155,6 +163,17 @@ impl Desk {
             if is_last {
                 return;
             }
+        }
+    }
+
+    /// What the disk does not take is kept for the next turn.
+    fn keep_members(&mut self) {
+        if self.members.is_empty() {
+            return;
+        }
+        match self.office.register.write(|pen| pen.add_staff(&self.members)) {
+            Ok(()) => self.members.clear(),
+            Err(error) => self.complain(Err(error.into())),
         }
     }
 
@@ -194,9 +213,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Says what went wrong. A broken file is the end of the daemon: it would be found broken again each second.
     fn complain(&self, outcome: Result<()>) {
-        if let Err(error) = outcome {
-            self.journal.register_failed(&format!("{error:#}"), clock::now());
+        let Err(error) = outcome else { return };
+        if error.chain().filter_map(|cause| cause.downcast_ref::<StoreError>()).any(StoreError::is_damage) {
+            self.health.fail(format!("{error:#}"));
         }
+        self.journal.register_failed(&format!("{error:#}"), clock::now());
     }
 }

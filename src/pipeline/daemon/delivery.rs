@@ -19,8 +19,8 @@ use crate::sink::backoff::{Backoff, seeded};
 use crate::sink::driver::{Clock, Driver, Pass};
 use crate::sink::open::{AnyTransport, Sink, open};
 use crate::source::kafka::{Cluster, Connection};
-use crate::store::StoreHandle;
-use crate::telemetry::{Journal, OutboxState};
+use crate::store::{StoreError, StoreHandle};
+use crate::telemetry::{Health, Journal, OutboxState};
 
 /// How often lag and outbox are measured.
 const MEASURE: Duration = Duration::from_secs(2);
@@ -51,19 +51,24 @@ pub(super) fn start(
     runtime: &Handle,
     store: &StoreHandle,
     journal: &Arc<Journal>,
+    health: &Arc<Health>,
     stop: &CancellationToken,
 ) -> (Vec<JoinHandle<()>>, Vec<Arc<Notify>>) {
     let clock: Clock = Arc::new(clock::now);
     let started = sinks.into_iter().map(|sink| {
         let driver = Driver::new(sink, store.clone(), true, Backoff::default(), seeded(random()));
-        let (bell, journal) = (Arc::new(Notify::new()), Arc::clone(journal));
-        let report = move |sink: &str, pass: &Pass| {
-            if pass.delivered > 0 {
-                journal.delivered(sink, pass.delivered as u64);
+        let (bell, journal, health) = (Arc::new(Notify::new()), Arc::clone(journal), Arc::clone(health));
+        let report = move |sink: &str, pass: Result<&Pass, &StoreError>| match pass {
+            Ok(pass) => {
+                if pass.delivered > 0 {
+                    journal.delivered(sink, pass.delivered as u64);
+                }
+                if let Some(error) = &pass.error {
+                    journal.delivery_failed(sink, error, clock::now());
+                }
             }
-            if let Some(error) = &pass.error {
-                journal.delivery_failed(sink, error, clock::now());
-            }
+            Err(error) if error.is_damage() => health.fail(error.to_string()),
+            Err(error) => journal.outbox_failed(sink, error, clock::now()),
         };
         let task = runtime.spawn(driver.run(Arc::clone(&clock), Arc::clone(&bell), stop.clone(), report));
         (task, bell)

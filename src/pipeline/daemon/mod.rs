@@ -20,6 +20,7 @@ mod figures;
 mod intake;
 mod lanes;
 mod outcome;
+mod patience;
 mod quarantine;
 mod settings;
 mod spool;
@@ -143,7 +144,7 @@ impl Daemon {
             true => Some(web::listen(&runtime, config, secrets, &journal, &health, &stop)?),
             false => None,
         };
-        let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &stop);
+        let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &health, &stop);
         let names = settings::sinks(config).into_iter().map(|sink| sink.name).collect();
         let topics = config.kafka.access_topics.clone();
         let (watched, told) = (Arc::clone(&status), Arc::clone(&journal));
@@ -159,11 +160,11 @@ impl Daemon {
 
         let setup = Setup::new(config, secrets, mode, connection)?;
         let clerk = match mode.keeps_register {
-            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), wakers.clone())?),
+            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), Arc::clone(&health), wakers.clone())?),
             false => None,
         };
         // Last, so that nothing is taken in by a daemon that cannot start.
-        let intake = listeners(config, secrets, &store, runtime.handle(), &journal)?;
+        let intake = listeners(config, secrets, &store, runtime.handle(), &journal, &health)?;
         let (listeners, feed, spool) = match intake {
             Some((listeners, feed, spool)) => (Some(listeners), Some(feed), Some(spool)),
             None => (None, None, None),
@@ -281,6 +282,7 @@ impl Daemon {
         if let Some(listeners) = self.listeners {
             self.runtime.block_on(listeners.stop());
         }
+        self.status.stop();
         // A daemon that has ended is told nothing.
         let _ = self.commands.send(Command::Stop);
         let outcome = self.engine.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread has panicked")));
@@ -307,6 +309,7 @@ fn listeners(
     store: &Store,
     runtime: &Handle,
     journal: &Arc<Journal>,
+    health: &Arc<Health>,
 ) -> Result<Option<(Listeners, Feed, thread::JoinHandle<()>)>> {
     let options = settings::store(config, secrets);
     let positions = store.positions()?;
@@ -316,7 +319,7 @@ fn listeners(
     if config.sources.is_empty() && !Spool::is_there(&options) {
         return Ok(None);
     }
-    let (received, feed, thread) = spool::start(&options, resume, reading(), Arc::clone(journal))?;
+    let (received, feed, thread) = spool::start(&options, resume, reading(), Arc::clone(journal), Arc::clone(health))?;
     let endpoints = settings::endpoints(config, secrets)?;
     let listeners = Listeners::start(&endpoints, runtime, &received, journal, clock::now)?;
     Ok(Some((listeners, feed, thread)))

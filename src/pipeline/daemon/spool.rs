@@ -19,11 +19,13 @@ use crate::pipeline::clock;
 use crate::source::kafka::{BatchBuilder, KafkaEvent, Reading, RecordBatch, RecordTime, TopicPartition};
 use crate::source::syslog::Received;
 use crate::store::{Spool, Spooled, StoreError, StoreOptions};
-use crate::telemetry::Journal;
+use crate::telemetry::{Health, Journal};
 
 /// The spool's name among topics. No topic of Kafka can have it.
 pub const TOPIC: &str = "(syslog)";
 
+/// The part of the daemon's health that this thread speaks for.
+const SPOOL: &str = "spool";
 /// What is written to disk at once.
 const MOST_MESSAGES: usize = 4_096;
 /// Above this the senders wait: what the disk may hold for an engine that does not come after, in bytes.
@@ -67,6 +69,7 @@ pub(super) fn start(
     resume: i64,
     reading: Reading,
     journal: Arc<Journal>,
+    health: Arc<Health>,
 ) -> Result<(Sender<Received>, Feed, JoinHandle<()>)> {
     let is_new = !Spool::is_there(store);
     let (spool, released) = Spool::open(store, resume)?;
@@ -94,7 +97,9 @@ pub(super) fn start(
         has_told_end: false,
         done: resume,
         released: resume,
+        is_failing: false,
         journal,
+        health,
     };
     let thread = thread::Builder::new()
         .name("chartsentry-spool".to_owned())
@@ -121,7 +126,10 @@ struct Keeper {
     done: i64,
     /// Messages before it are gone from the spool.
     released: i64,
+    /// The disk did not take or give something since the last turn.
+    is_failing: bool,
     journal: Arc<Journal>,
+    health: Arc<Health>,
 }
 
 impl Keeper {
@@ -141,9 +149,13 @@ impl Keeper {
                 },
                 default(TURN) => {}
             }
+            let was_failing = std::mem::take(&mut self.is_failing);
             self.save();
             self.release();
             self.feed();
+            if was_failing && !self.is_failing {
+                self.health.works(SPOOL);
+            }
         }
         self.finish();
     }
@@ -197,7 +209,12 @@ impl Keeper {
     }
 
     /// Says what is wrong and gives the disk time.
-    fn fail(&self, error: &StoreError) {
+    fn fail(&mut self, error: &StoreError) {
+        self.is_failing = true;
+        if error.is_damage() {
+            self.health.fail(error.to_string());
+        }
+        self.health.trouble(SPOOL, error.to_string());
         self.journal.spool_failed(error, clock::now());
         thread::sleep(PAUSE);
     }

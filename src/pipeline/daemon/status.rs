@@ -28,6 +28,7 @@ struct State {
     committed: BTreeMap<TopicPartition, Position>,
     clock: Option<Timestamp>,
     tally: Option<Tally>,
+    is_stopping: bool,
 }
 
 /// How far a daemon is. Read from any thread.
@@ -68,6 +69,15 @@ impl Status {
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
         self.state().tally.clone()
+    }
+
+    /// The daemon was told to stop.
+    pub(super) fn stop(&self) {
+        self.state().is_stopping = true;
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state().is_stopping
     }
 
     pub(super) fn set_tally(&self, tally: Tally) {

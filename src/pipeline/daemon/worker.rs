@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvError, never, select};
 use tokio::sync::Notify;
 
@@ -14,6 +14,7 @@ use super::figures::Figures;
 use super::intake::{ContextDecoder, Decoders, Window};
 use super::lanes::{Due, Lanes};
 use super::outcome::{Records, Reporter};
+use super::patience;
 use super::quarantine::Quarantine;
 use super::spool::{self, Feed};
 use super::status::{Phase, Status};
@@ -23,11 +24,14 @@ use crate::model::time::{SECOND, Timestamp};
 use crate::pipeline::clock;
 use crate::pipeline::register::evidence;
 use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
-use crate::store::{self, Commit, StateRow, Store};
+use crate::store::{self, Commit, CommitReceipt, StateRow, Store};
 use crate::telemetry::{Health, Journal};
 
 /// The longest wait for something to happen: commits and idle partitions are looked at so often.
 const TURN: Duration = Duration::from_millis(50);
+
+/// The part of the daemon's health that this thread speaks for.
+const STORE: &str = "store";
 
 /// What the engine thread is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +135,9 @@ impl Worker {
         let mut advised_at = clock::elapsed();
         loop {
             self.health.tick();
+            if let Some(why) = self.health.failure() {
+                bail!(why);
+            }
             select! {
                 recv(commands) -> command => match command {
                     Ok(Command::End(at)) => self.end(at)?,
@@ -347,7 +354,7 @@ impl Worker {
             only_counted: aside.only_counted,
             copies: aside.copies,
         };
-        let receipt = self.store.commit(&commit)?;
+        let receipt = self.write(&commit)?;
         self.journal.set_aside(receipt.quarantined as u64, receipt.only_counted, receipt.cleared as u64, clock::now());
         if receipt.handoffs > 0 {
             self.bell.iter().for_each(Bell::ring);
@@ -365,6 +372,37 @@ impl Worker {
         let events = self.cadence.committed(ended);
         self.journal.committed(events, (ended - started) as f64 / 1e6);
         Ok(())
+    }
+
+    /// Tries until the disk takes it. Meanwhile nothing is read, so whoever sends waits; the daemon lives, but is not
+    /// ready.
+    fn write(&mut self, commit: &Commit) -> Result<CommitReceipt> {
+        let Self { store, journal, health, status, cadence, .. } = self;
+        let mut has_waited = false;
+        let written = patience::persist(
+            || store.commit(commit),
+            |error, pause| {
+                has_waited = true;
+                journal.commit_failed(error, clock::now());
+                health.trouble(STORE, error.to_string());
+                patience::sleep(pause, || {
+                    health.tick();
+                    !status.is_stopping()
+                })
+            },
+        );
+        if has_waited && written.is_ok() {
+            health.works(STORE);
+            journal.commits_again();
+        }
+        written.with_context(|| {
+            format!(
+                "{} events and {} handoffs are not committed; the positions stand before them, so the next start reads \
+                 them again",
+                cadence.events(),
+                commit.handoffs.len()
+            )
+        })
     }
 }
 
