@@ -1,6 +1,5 @@
 //! The committer's side: everything of a batch in one transaction.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -48,8 +47,8 @@ impl Store {
     /// file is then left as it was.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         place::prepare(&options.path)?;
-        let lock = Lock::take(&options.path)?;
-        let connection = open::open(options, &STORE)?;
+        let mut lock = Lock::take(&options.path)?;
+        let connection = open::open(options, &STORE, &mut lock)?;
         let shared = Arc::new(Shared { gate: Mutex::new(()), _lock: lock });
         let handle = StoreHandle::new(shared, open::open_again(options)?);
         Ok(Self { connection, handle, quarantine_limit: quarantine::LIMIT })
@@ -109,20 +108,6 @@ impl Store {
     /// When the file cannot be read.
     pub fn was_queued(&self, sink: &str, incident_id: &str) -> Result<bool, StoreError> {
         read::was_queued(&self.connection, sink, incident_id)
-    }
-
-    /// Writes a consistent copy to a new file (encrypted with the same key, for the owner alone) while
-    /// the store stays in use.
-    ///
-    /// # Errors
-    /// When `to` exists and is not empty, or cannot be written.
-    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        place::prepare(to)?;
-        let wrap = StoreError::sql("write the backup");
-        let name = to
-            .to_str()
-            .ok_or_else(|| StoreError::file("write the backup", to)(std::io::ErrorKind::InvalidFilename.into()))?;
-        self.connection.execute("VACUUM INTO ?1", [name]).map(drop).map_err(wrap)
     }
 }
 

@@ -4,12 +4,15 @@
 //! [`Store`] belongs to the engine's committer: one [`Store::commit`] is one transaction, so results,
 //! state and positions never disagree after a crash. [`StoreHandle`] is for everybody else in the
 //! process (sinks, the demo's table, health checks): cheap to clone, safe to use from any thread.
-//! [`Register`] and [`QuarantineDesk`] are for people's commands, also beside a running daemon. [`Spool`] is a second file that keeps what was taken
-//! in and is not yet decided. All SQL of the crate stands here.
+//! [`Register`] and [`QuarantineDesk`] are for people's commands, also beside a running daemon. [`Spool`] is a second file that
+//! keeps what was taken in and is not yet decided. [`Look`], [`Draft`], [`Restore`] and [`rekey`] are for whoever looks after
+//! the files. All SQL of the crate stands here.
 
 mod commit;
+mod draft;
 mod error;
 mod handle;
+mod look;
 mod open;
 mod outbox;
 mod pen;
@@ -18,12 +21,16 @@ mod quarantine;
 mod read;
 mod records;
 mod register;
+mod rekey;
+mod restore;
 mod schema;
 mod spool;
 
 pub use commit::Store;
+pub use draft::Draft;
 pub use error::StoreError;
 pub use handle::StoreHandle;
+pub use look::{Look, Size, Watch};
 pub use open::{StoreKey, StoreOptions};
 pub use pen::Pen;
 pub use quarantine::{
@@ -34,4 +41,6 @@ pub use records::{
     OutboxItem, OutboxMarks, Position, StateRow, StateRows,
 };
 pub use register::{EvidenceRow, Found, Register};
-pub use spool::{Backlog, Spool, Spooled};
+pub use rekey::rekey;
+pub use restore::Restore;
+pub use spool::{Backlog, Spool, SpoolState, Spooled, state as spool_state};

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use zeroize::Zeroizing;
 
 use super::error::StoreError;
-use super::place::{self, Content};
+use super::place::{self, Content, Lock};
 use super::schema::{self, Layout};
 
 /// Which file, and how to read it.
@@ -22,18 +23,19 @@ pub struct StoreOptions {
 /// The store's secret: a passphrase, or 64 hexadecimal digits that are the key itself (which opens
 /// faster). Never shown.
 #[derive(Clone)]
-pub struct StoreKey(String);
+pub struct StoreKey(Zeroizing<String>);
 
 impl StoreKey {
     /// Spaces and line ends around the text do not count, so that it may come from a file.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(text.trim().to_owned())
+        Self(Zeroizing::new(text.trim().to_owned()))
     }
 
-    fn for_pragma(&self) -> String {
+    /// As SQLCipher takes it.
+    pub(super) fn for_pragma(&self) -> Zeroizing<String> {
         let is_raw = self.0.len() == 64 && self.0.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_raw { format!("x'{}'", self.0) } else { self.0.clone() }
+        if is_raw { Zeroizing::new(format!("x'{}'", self.0.as_str())) } else { self.0.clone() }
     }
 }
 
@@ -43,6 +45,8 @@ impl fmt::Debug for StoreKey {
     }
 }
 
+/// How the name of the file ends that stands there while the key is changed.
+pub(super) const UNFINISHED: &str = ".rekeying";
 /// How long a statement waits for the other connection of this process before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// More than the distinct statements of this module.
@@ -51,30 +55,44 @@ const CACHED_STATEMENTS: usize = 64;
 const LOG_BYTES: i64 = 64 << 20;
 
 /// Opens the file, creating or migrating it where needed. The caller holds the lock.
-pub(super) fn open(options: &StoreOptions, layout: &Layout) -> Result<Connection, StoreError> {
-    let path = &options.path;
-    let content = check_key(options)?;
-    let mut connection = connect(options)?;
-    // Until the file has proved to be sound, not even closing it may move the log into it.
-    no_checkpoint_on_close(&connection, true)?;
-    let found = inspect(&connection, path, content, layout)?;
-    no_checkpoint_on_close(&connection, false)?;
+pub(super) fn open(options: &StoreOptions, layout: &Layout, lock: &mut Lock) -> Result<Connection, StoreError> {
+    refuse_unfinished(&options.path)?;
+    let (mut connection, found) = open_as_it_is(options, layout)?;
     configure(&connection)?;
     schema::migrate(&mut connection, layout, found)?;
+    lock.opened()?;
     Ok(connection)
 }
 
 /// Opens the file beside the process that holds it, which has prepared the tables.
 pub(super) fn open_beside(options: &StoreOptions) -> Result<Connection, StoreError> {
-    let path = &options.path;
-    let content = check_key(options)?;
-    let connection = connect(options)?;
-    let found = inspect(&connection, path, content, &schema::STORE)?;
+    refuse_unfinished(&options.path)?;
+    let (connection, found) = open_as_it_is(options, &schema::STORE)?;
     if found < schema::STORE.migrations.len() {
-        return Err(StoreError::Older { path: path.clone() });
+        return Err(StoreError::Older { path: options.path.clone() });
     }
     configure(&connection)?;
     Ok(connection)
+}
+
+/// Opens a sound file without changing anything in it, with the number of steps that its layout has.
+pub(super) fn open_as_it_is(options: &StoreOptions, layout: &Layout) -> Result<(Connection, usize), StoreError> {
+    let content = check_key(options)?;
+    place::check_log(&options.path)?;
+    let connection = connect(options)?;
+    // Until the file has proved to be sound, not even closing it may move the log into it.
+    no_checkpoint_on_close(&connection, true)?;
+    let found = inspect(&connection, &options.path, content, layout)?;
+    no_checkpoint_on_close(&connection, false)?;
+    Ok((connection, found))
+}
+
+/// Nobody but `rekey` touches a store whose files may have different keys.
+pub(super) fn refuse_unfinished(path: &Path) -> Result<(), StoreError> {
+    if place::beside(path, UNFINISHED).exists() {
+        return Err(StoreError::Unfinished { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// A second connection to a store that [`open`] has opened.
@@ -85,7 +103,7 @@ pub(super) fn open_again(options: &StoreOptions) -> Result<Connection, StoreErro
 }
 
 /// What the file is, when the key fits that.
-fn check_key(StoreOptions { path, key }: &StoreOptions) -> Result<Content, StoreError> {
+pub(super) fn check_key(StoreOptions { path, key }: &StoreOptions) -> Result<Content, StoreError> {
     let content = place::content(path)?;
     match (content, key) {
         (_, Some(key)) if key.0.is_empty() => Err(StoreError::EmptyKey { path: path.clone() }),
@@ -103,7 +121,7 @@ fn connect(options: &StoreOptions) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     if let Some(key) = &options.key {
         connection.pragma_update(None, "cipher_log_level", "NONE").map_err(&wrap)?;
-        connection.pragma_update(None, "key", key.for_pragma()).map_err(&wrap)?;
+        connection.pragma_update(None, "key", key.for_pragma().as_str()).map_err(&wrap)?;
     }
     Ok(connection)
 }

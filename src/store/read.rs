@@ -82,7 +82,7 @@ pub(super) fn incidents(connection: &Connection) -> Result<Vec<Incident>, StoreE
 }
 
 /// Where a JSON text breaks. The error's own words are left out: they can repeat a value.
-fn place_of(error: &serde_json::Error) -> String {
+pub(super) fn place_of(error: &serde_json::Error) -> String {
     format!("column {}", error.column())
 }
 

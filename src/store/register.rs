@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::open::{self, StoreOptions};
 use super::pen::Pen;
 use super::place;
+use super::read::place_of;
 use super::schema::STORE;
 use crate::breach::case::Case;
 use crate::breach::case::event::EvidenceSource;
@@ -62,7 +63,9 @@ impl Register {
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         place::prepare(&options.path)?;
         let connection = match place::Lock::take(&options.path) {
-            Ok(_held_while_the_tables_are_prepared) => open::open(options, &STORE)?,
+            Ok(mut held_while_the_tables_are_prepared) => {
+                open::open(options, &STORE, &mut held_while_the_tables_are_prepared)?
+            }
             Err(StoreError::InUse { .. }) => open::open_beside(options)?,
             Err(error) => return Err(error),
         };
@@ -72,6 +75,11 @@ impl Register {
     /// Its way to the file, for another of people's commands.
     pub(super) fn into_connection(self) -> Connection {
         self.connection
+    }
+
+    /// The register of a store that is open already and has the newest layout.
+    pub(super) const fn on(connection: Connection) -> Self {
+        Self { connection }
     }
 
     /// Does `work` in one transaction: all of it is written, or nothing.
@@ -264,7 +272,7 @@ pub(super) fn cases(connection: &Connection, sql: &str, values: &[&str]) -> Resu
         .map_err(&wrap)?;
     let read = rows.map(|row| {
         let (id, json) = row.map_err(&wrap)?;
-        serde_json::from_str(&json).map_err(|error| StoreError::Row { what: READ, row: id, detail: error.to_string() })
+        serde_json::from_str(&json).map_err(|error| StoreError::Row { what: READ, row: id, detail: place_of(&error) })
     });
     read.collect()
 }

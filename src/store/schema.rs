@@ -205,17 +205,20 @@ CREATE INDEX evidence_of_pair ON evidence (user_id, patient_id, occurred_at);
 /// Offsets alone do not tell a topic from one that was created anew.
 const LAST_RECORDS: &str = "ALTER TABLE positions ADD COLUMN last_record INTEGER;";
 
-/// Brings a file from step `found` to the newest one.
+/// Brings a file from step `found` to the newest one, or leaves it as it was.
 pub(super) fn migrate(connection: &mut Connection, layout: &Layout, found: usize) -> Result<(), StoreError> {
-    let wrap = StoreError::sql("prepare the tables");
-    for (step, script) in layout.migrations.iter().enumerate().skip(found) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
-        transaction.execute_batch(script).map_err(&wrap)?;
-        transaction.pragma_update(None, "application_id", layout.application_id).map_err(&wrap)?;
-        transaction.pragma_update(None, "user_version", step as i64 + 1).map_err(&wrap)?;
-        transaction.commit().map_err(&wrap)?;
+    let missing = layout.migrations.get(found..).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let wrap = StoreError::sql("prepare the tables");
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&wrap)?;
+    for script in missing {
+        transaction.execute_batch(script).map_err(&wrap)?;
+    }
+    transaction.pragma_update(None, "application_id", layout.application_id).map_err(&wrap)?;
+    transaction.pragma_update(None, "user_version", layout.migrations.len() as i64).map_err(&wrap)?;
+    transaction.commit().map_err(&wrap)
 }
 
 #[cfg(test)]

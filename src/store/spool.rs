@@ -33,6 +33,35 @@ pub struct Backlog {
     pub bytes: u64,
 }
 
+/// How far a spool is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolState {
+    pub backlog: Backlog,
+    /// Messages before this number have left the spool: they were part of the store.
+    pub released: i64,
+}
+
+/// Looks at the spool of a store, beside the daemon that uses it or alone; `None` where there is none.
+///
+/// # Errors
+/// As for [`super::Look::open`].
+pub fn state(store: &StoreOptions) -> Result<Option<SpoolState>, StoreError> {
+    let options = StoreOptions { path: path(&store.path), key: store.key.clone() };
+    if !std::fs::metadata(&options.path).is_ok_and(|file| file.len() > 0) {
+        return Ok(None);
+    }
+    let (connection, steps) = open::open_as_it_is(&options, &SPOOL)?;
+    if steps == 0 {
+        return Ok(None);
+    }
+    let wrap = StoreError::sql("look at the messages taken in");
+    let released = connection.query_row("SELECT until FROM released", [], |row| row.get(0)).map_err(&wrap)?;
+    let backlog = connection.query_row(BACKLOG, [], backlog).map_err(&wrap)?;
+    Ok(Some(SpoolState { backlog, released }))
+}
+
+const BACKLOG: &str = "SELECT count(*), coalesce(sum(length(body)), 0) FROM messages";
+
 /// The spool, as the one thread sees it that writes and reads it.
 #[derive(Debug)]
 pub struct Spool {
@@ -52,8 +81,8 @@ impl Spool {
     pub fn open(store: &StoreOptions, resume: i64) -> Result<(Self, i64), StoreError> {
         let options = StoreOptions { path: path(&store.path), key: store.key.clone() };
         place::prepare(&options.path)?;
-        let lock = Lock::take(&options.path)?;
-        let connection = open::open(&options, &SPOOL)?;
+        let mut lock = Lock::take(&options.path)?;
+        let connection = open::open(&options, &SPOOL, &mut lock)?;
         let wrap = StoreError::sql("read the messages taken in");
         let released: i64 = connection
             .query_row("SELECT until FROM released", [], |row| row.get(0))
@@ -76,8 +105,7 @@ impl Spool {
     }
 
     fn count(&self) -> Result<Backlog, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(length(body)), 0) FROM messages";
-        self.connection.query_row(sql, [], backlog).map_err(StoreError::sql("count the messages taken in"))
+        self.connection.query_row(BACKLOG, [], backlog).map_err(StoreError::sql("count the messages taken in"))
     }
 
     /// The number that the next message gets.
@@ -170,10 +198,8 @@ fn backlog(row: &Row<'_>) -> rusqlite::Result<Backlog> {
 }
 
 /// Where the spool of a store is.
-fn path(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(".spool");
-    PathBuf::from(name)
+pub(super) fn path(store: &Path) -> PathBuf {
+    place::beside(store, ".spool")
 }
 
 #[cfg(test)]
