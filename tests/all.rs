@@ -16,5 +16,7 @@ mod replay;
 mod replay_outputs;
 mod sink;
 mod store;
+mod store_damage;
+mod store_files;
 mod support;
 mod tidy;

@@ -52,13 +52,12 @@ impl Draft {
     pub fn keep(self) -> Result<(), StoreError> {
         self.sync()?;
         let Self { temporary, place, .. } = self;
-        let wrap = StoreError::file("put in place", &place);
         match temporary.persist_noclobber(&place) {
-            Ok(()) => place::sync_folder_of(&place).map_err(wrap),
+            Ok(()) => place::sync_folder_of(&place).map_err(StoreError::file("put in place", &place)),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(StoreError::Exists { path: place })
             }
-            Err(failed) => Err(wrap(failed.error)),
+            Err(failed) => Err(StoreError::file("put in place", &place)(failed.error)),
         }
     }
 

@@ -117,7 +117,8 @@ impl Look {
         self.layout == Self::NEWEST
     }
 
-    /// Writes a copy of what is committed now, for `out`, encrypted with the same key. The store stays in use meanwhile.
+    /// Writes a copy of what is committed now, for `out`, encrypted with the same key. The store stays in use
+    /// meanwhile.
     ///
     /// # Errors
     /// When `out` is there, or the copy cannot be written.
@@ -168,7 +169,7 @@ pub(super) fn tables(connection: &Connection) -> Result<Vec<(String, u64)>, Stor
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
     let mut statement = connection.prepare(sql).map_err(&wrap)?;
     let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(&wrap)?;
-    let counted = names.map(|name| {
+    let counted = names.map(|name| -> rusqlite::Result<(String, u64)> {
         let name = name?;
         let rows = number(connection, &format!("SELECT count(*) FROM \"{name}\""))?;
         Ok((name, rows))
@@ -178,9 +179,10 @@ pub(super) fn tables(connection: &Connection) -> Result<Vec<(String, u64)>, Stor
 
 /// Reads every page of a file; each of an encrypted one carries a keyed digest of its own.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let unreadable = |error: rusqlite::Error| match StoreError::sql("read the file")(error) {
-        error if error.is_damage() => StoreError::Damaged { path: path.to_owned(), detail: error.to_string() },
-        error => error,
+    let unreadable = |error: rusqlite::Error| {
+        let detail = error.to_string();
+        let error = StoreError::sql("read the file")(error);
+        if error.is_damage() { StoreError::Damaged { path: path.to_owned(), detail } } else { error }
     };
     let verdict: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(unreadable)?;

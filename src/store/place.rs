@@ -59,8 +59,8 @@ fn is_emptied(path: &Path) -> bool {
         && std::fs::read_to_string(beside(path, LOCK)).is_ok_and(|text| text.lines().nth(1) == Some(OPENED))
 }
 
-/// Refuses a log that is none. SQLite would take it for an empty one, and forget what was committed last. A log of zeros
-/// is one of which nothing had reached the disk.
+/// Refuses a log that is none. SQLite would take it for an empty one, and forget what was committed last. A log of
+/// zeros is one of which nothing had reached the disk.
 pub(super) fn check_log(path: &Path) -> Result<(), StoreError> {
     let mut head = Vec::with_capacity(4);
     let read = match File::open(log(path)) {

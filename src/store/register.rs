@@ -78,7 +78,7 @@ impl Register {
     }
 
     /// The register of a store that is open already and has the newest layout.
-    pub(super) const fn on(connection: Connection) -> Self {
+    pub(super) fn on(connection: Connection) -> Self {
         Self { connection }
     }
 

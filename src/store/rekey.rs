@@ -1,11 +1,11 @@
 //! Another key, or the first one, or none: for a store and its spool.
 //!
 //! ```text
-//!  copies under the new key, checked -> mark -> each old file kept, its copy in its place -> mark and old files removed
+//!  copies under the new key, checked -> mark -> old files kept, copies in their places -> mark and old files removed
 //! ```
 //!
-//! At every instant each file opens with the old or the new key. While the mark stands, nothing but this opens the store,
-//! and doing the same again finishes it.
+//! At every instant each file opens with the old or the new key. While the mark stands, nothing but this opens the
+//! store, and doing the same again finishes it.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ const BEFORE: &str = ".before-rekey";
 /// written anew: none when all had it already.
 ///
 /// # Errors
-/// When there is no store, somebody uses it, it opens with neither key, or the disk is full. When a change was begun and
-/// could not be finished, every use of the store says so until this was done again.
+/// When there is no store, somebody uses it, it opens with neither key, or the disk is full. When a change was begun
+/// and could not be finished, every use of the store says so until this was done again.
 pub fn rekey(store: &StoreOptions, new: Option<&StoreKey>) -> Result<Vec<PathBuf>, StoreError> {
     let path = &store.path;
     if !is_there(path) {

@@ -30,7 +30,8 @@ impl Restore {
     /// Copies the backup `from` beside the store.
     ///
     /// # Errors
-    /// When a daemon holds the store, the backup is not whole or not there, or the disk is full. Nothing is changed then.
+    /// When a daemon holds the store, the backup is not whole or not there, or the disk is full. Nothing is changed
+    /// then.
     pub fn begin(store: &StoreOptions, from: &Path) -> Result<Self, StoreError> {
         open::refuse_unfinished(&store.path)?;
         if std::fs::metadata(place::log(from)).is_ok_and(|log| log.len() > 0) {

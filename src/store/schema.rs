@@ -223,7 +223,11 @@ pub(super) fn migrate(connection: &mut Connection, layout: &Layout, found: usize
 
 #[cfg(test)]
 mod tests {
+    use sha2::Digest as _;
+
     use super::*;
+    use crate::model::time::Timestamp;
+    use crate::store::{Store, StoreOptions};
 
     #[test]
     fn an_older_file_keeps_its_outbox() {
@@ -253,5 +257,93 @@ mod tests {
                 row.get::<_, String>(0)
             });
         assert_eq!(kept.unwrap(), "log");
+    }
+
+    /// What an older version left in its first layout.
+    const FIRST_ROWS: &str = "
+        INSERT INTO state (key, value) VALUES (x'6d', x'7b7d');
+        INSERT INTO positions (topic, partition, next_offset, watermark) VALUES ('ehr.audit', 3, 4711, 99);
+        INSERT INTO incidents (incident_id, score, json) VALUES ('i1', 0.9, '{}');
+        INSERT INTO handoffs (handoff_id, incident_id, sequence, severity, emitted_at, json)
+          VALUES ('h1', 'i1', 1, 'high', 7, '{}');
+        INSERT INTO outbox (sink, message_id, handoff_id, incident_id, attempts) VALUES ('siem', 'h1', 'h1', 'i1', 3);
+        INSERT INTO quarantine (topic, partition, \"offset\", reason, sentence, record)
+          VALUES ('ehr.audit', 3, 9, 'invalid_json', 'not valid JSON', x'7b');";
+
+    /// A store as a version with `steps` steps left it.
+    fn left_by(steps: usize) -> (tempfile::TempDir, StoreOptions) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { path: folder.path().join("store.db"), key: None };
+        let connection = Connection::open(&options.path).unwrap();
+        let first: String = STORE.migrations[..steps].concat();
+        connection.execute_batch(&first).unwrap();
+        connection.execute_batch(FIRST_ROWS).unwrap();
+        connection.pragma_update(None, "application_id", STORE.application_id).unwrap();
+        connection.pragma_update(None, "user_version", steps as i64).unwrap();
+        (folder, options)
+    }
+
+    #[test]
+    fn a_store_of_every_earlier_layout_opens_with_all_that_it_held() {
+        for steps in 1..=STORE.migrations.len() {
+            let (_folder, options) = left_by(steps);
+            let store = Store::open(&options).unwrap();
+            assert_eq!(store.load_state().unwrap(), [(b"m".to_vec(), b"{}".to_vec())], "layout {steps}");
+            let position = &store.positions().unwrap()[0];
+            assert_eq!((position.partition, position.next_offset, position.watermark), (3, 4711, 99), "layout {steps}");
+            let waiting = store.handle().outbox_pending("siem", Timestamp(0), 9).unwrap();
+            assert_eq!((waiting.len(), waiting[0].attempts), (1, 3), "layout {steps}");
+            assert_eq!(store.handle().quarantine(9).unwrap().len(), 1, "layout {steps}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_older_layout_as_it_was() {
+        const BROKEN: Layout = Layout {
+            application_id: STORE.application_id,
+            migrations: &[INCIDENTS_AND_OUTBOX, REGISTER, "CREATE TABLE half (x); DROP TABLE outbox; no SQL"],
+        };
+        let (_folder, options) = left_by(1);
+        let mut connection = Connection::open(&options.path).unwrap();
+        migrate(&mut connection, &BROKEN, 1).unwrap_err();
+        let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("PRAGMA user_version"), 1);
+        assert_eq!(one("SELECT count(*) FROM outbox"), 1);
+        assert_eq!(one("SELECT count(*) FROM sqlite_schema WHERE name IN ('ledger', 'half')"), 0);
+        drop(connection);
+        assert_eq!(Store::open(&options).unwrap().positions().unwrap().len(), 1, "and the next attempt succeeds");
+    }
+
+    /// The files as a power cut in the middle of the steps leaves them.
+    #[test]
+    fn steps_that_a_power_cut_ends_have_not_begun() {
+        let (folder, options) = left_by(1);
+        let mut connection = Connection::open(&options.path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.pragma_update(None, "cache_size", 1).unwrap();
+        let transaction = connection.transaction().unwrap();
+        transaction.execute_batch(REGISTER).unwrap();
+        transaction.cache_flush().unwrap();
+        let rescued = StoreOptions { path: folder.path().join("rescued.db"), key: None };
+        for end in ["", "-wal"] {
+            std::fs::copy(format!("{}{end}", options.path.display()), format!("{}{end}", rescued.path.display()))
+                .unwrap();
+        }
+        let look = crate::store::Look::open(&rescued).unwrap();
+        assert_eq!(look.layout(), 1);
+        drop(look);
+        assert_eq!(Store::open(&rescued).unwrap().positions().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn released_steps_never_change() {
+        let digest = |script: &&str| data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(script.as_bytes())[..8]);
+        let begins_with = |layout: &Layout, released: &[&str]| {
+            let found: Vec<String> = layout.migrations.iter().map(digest).collect();
+            let is_kept = found.iter().zip(released).all(|(found, released)| found == released);
+            assert!(is_kept && found.len() >= released.len(), "{found:?}");
+        };
+        begins_with(&STORE, &["88ac840569ba8b30", "05781125eab16c55", "ced0352d3fcc44b6"]);
+        begins_with(&SPOOL, &["a68ce90ef6d9d057"]);
     }
 }
