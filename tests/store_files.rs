@@ -53,6 +53,7 @@ fn a_copy_of_a_store_in_use_holds_what_was_committed_and_nothing_half() {
             scope.spawn(|| (2..60).for_each(|number| read_to(&mut store, number)));
             back_up(&options, &copy);
         });
+        drop(store);
         assert_eq!(offset(&options), 59);
         let copied = StoreOptions { path: copy, ..options };
         let held = offset(&copied);

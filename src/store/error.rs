@@ -95,13 +95,14 @@ impl StoreError {
         matches!(code, Some(DiskFull | SystemIoFailure | DatabaseBusy | DatabaseLocked)) && !self.is_damage()
     }
 
-    /// Whether the file itself is broken, so that trying again is of no use.
+    /// Whether the file itself is broken, so that trying again is of no use. SQLCipher calls an encrypted page that it
+    /// cannot use a lack of memory; after a true one, trying again in this process is of no use either.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, OutOfMemory};
         use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_SHORT_READ};
         let Self::Sql { cause, .. } = self else { return matches!(self, Self::Damaged { .. }) };
-        matches!(cause.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+        matches!(cause.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | OutOfMemory))
             || matches!(cause.sqlite_extended_error_code(), Some(SQLITE_IOERR_SHORT_READ | SQLITE_IOERR_CORRUPTFS))
     }
 }
@@ -115,6 +116,8 @@ fn advice(error: &rusqlite::Error) -> &'static str {
         }
         Some(ErrorCode::ReadOnly) => ": allow chartsentry to write the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ": the file is damaged; restore a backup",
+        Some(ErrorCode::SystemIoFailure) => ": look at the disk and its messages",
+        Some(ErrorCode::OutOfMemory) => ": if memory is there, the file is damaged; restore a backup",
         _ => "",
     }
 }
@@ -133,7 +136,7 @@ mod tests {
         for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_BUSY] {
             assert!(failed(code).may_pass() && !failed(code).is_damage(), "{code}");
         }
-        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_SHORT_READ] {
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_NOMEM, ffi::SQLITE_IOERR_SHORT_READ] {
             assert!(failed(code).is_damage() && !failed(code).may_pass(), "{code}");
         }
         for code in [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_READONLY] {
