@@ -115,7 +115,8 @@ pub(super) fn save(engine: &Engine, number: usize) -> StateRow {
 
 /// Restores an incident; its episodes must be there already.
 pub(super) fn restore(engine: &mut Engine, bytes: &[u8], places: &Places) -> Result<(), StateError> {
-    let saved: SavedBurst = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
+    let saved: SavedBurst = serde_json::from_slice(bytes)
+        .map_err(|error| StateError::Damaged(format!("an incident of a group, column {}", error.column())))?;
     let zone = engine.rules.zone.clone();
     let mut parts = BTreeMap::new();
     for (index, part) in (0..).zip(saved.parts) {

@@ -142,7 +142,8 @@ pub(super) fn restore(
     held: &mut Held,
     places: &mut Places,
 ) -> Result<(), StateError> {
-    let saved: SavedEpisode = serde_json::from_slice(bytes).map_err(|error| StateError(error.to_string()))?;
+    let saved: SavedEpisode = serde_json::from_slice(bytes)
+        .map_err(|error| StateError::Damaged(format!("an episode, column {}", error.column())))?;
     let user = engine.context.dictionary.users.intern(&saved.user);
     let patient = engine.context.dictionary.patients.intern(&saved.patient);
     let mut episode = Episode::new(user, patient);

@@ -16,7 +16,9 @@ pub(super) fn key_of(number: u64) -> Vec<u8> {
 
 /// Number of a chunk, from its key without the first byte.
 pub(super) fn number_of(key: &[u8]) -> Result<u64, StateError> {
-    key.try_into().map(u64::from_be_bytes).map_err(|_| StateError("a journal key of a wrong length".to_owned()))
+    key.try_into()
+        .map(u64::from_be_bytes)
+        .map_err(|_| StateError::Damaged("a journal key of a wrong length".to_owned()))
 }
 
 /// The texts of one id space that a chunk uses, numbered anew.
@@ -119,8 +121,10 @@ struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
     fn take(&mut self, count: usize) -> Result<&'b [u8], StateError> {
-        let (head, tail) =
-            self.0.split_at_checked(count).ok_or_else(|| StateError("a journal chunk is cut short".to_owned()))?;
+        let (head, tail) = self
+            .0
+            .split_at_checked(count)
+            .ok_or_else(|| StateError::Damaged("a journal chunk is cut short".to_owned()))?;
         self.0 = tail;
         Ok(head)
     }
@@ -141,6 +145,7 @@ impl<'b> Reader<'b> {
 
     fn text(&mut self) -> Result<&'b str, StateError> {
         let length = self.u32()? as usize;
-        std::str::from_utf8(self.take(length)?).map_err(|_| StateError("a journal text is not UTF-8".to_owned()))
+        std::str::from_utf8(self.take(length)?)
+            .map_err(|_| StateError::Damaged("a journal text is not UTF-8".to_owned()))
     }
 }

@@ -37,11 +37,24 @@ pub struct StateRow {
 }
 
 /// Why saved state cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the saved engine state cannot be read ({0}): restore the state file from a backup, or start with a new one and replay the log"
-)]
-pub struct StateError(pub(super) String);
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// What does not read back; never a value.
+    #[error(
+        "the saved engine state cannot be read ({0}): restore the state file from a backup, or start with a new one and replay the log"
+    )]
+    Damaged(String),
+    #[error(
+        "the saved engine state was written by a newer chartsentry (format {found}, this one reads {}): install that version again, or restore a backup from before it",
+        VERSION
+    )]
+    Newer { found: u32 },
+    #[error(
+        "the saved engine state was written by an older chartsentry (format {found}, this one reads {}): go on with that version, or start with a new state file and replay the log",
+        VERSION
+    )]
+    Older { found: u32 },
+}
 
 /// Journal chunks that are saved and not yet outlived.
 #[derive(Debug, Default)]
@@ -72,7 +85,26 @@ struct Meta {
     tally: Tally,
 }
 
+/// The format of the rows that this version writes.
 const VERSION: u32 = 2;
+
+/// What every format begins with.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+impl Meta {
+    /// The version is looked at first: another one may have other fields.
+    fn read(bytes: &[u8]) -> Result<Self, StateError> {
+        let damaged = |error: serde_json::Error| StateError::Damaged(format!("meta, column {}", error.column()));
+        match serde_json::from_slice::<Versioned>(bytes).map_err(damaged)?.version {
+            VERSION => serde_json::from_slice(bytes).map_err(damaged),
+            found if found > VERSION => Err(StateError::Newer { found }),
+            found => Err(StateError::Older { found }),
+        }
+    }
+}
 
 /// Saved state, read back.
 #[derive(Debug)]
@@ -87,24 +119,19 @@ impl Saved {
     /// Reads saved rows; `None` when there are none.
     ///
     /// # Errors
-    /// State of another format version, or damaged.
+    /// State of another format, or damaged.
     pub fn read(rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Option<Self>, StateError> {
         let (mut meta, mut chunks, mut episodes, mut bursts) = (None, Vec::new(), Vec::new(), Vec::new());
         for (key, value) in rows {
             match key.split_first() {
-                Some((b'm', _)) => {
-                    meta = Some(serde_json::from_slice::<Meta>(&value).map_err(|error| StateError(error.to_string()))?)
-                }
+                Some((b'm', _)) => meta = Some(Meta::read(&value)?),
                 Some((b'j', number)) => chunks.push((journal::number_of(number)?, value)),
                 Some((b'e', _)) => episodes.push(value),
                 Some((b'b', _)) => bursts.push((key, value)),
-                _ => return Err(StateError("a row of an unknown kind".to_owned())),
+                _ => return Err(StateError::Damaged("a row of an unknown kind".to_owned())),
             }
         }
         let Some(meta) = meta else { return Ok(None) };
-        if meta.version != VERSION {
-            return Err(StateError(format!("format version {}, this program reads {VERSION}", meta.version)));
-        }
         chunks.sort_by_key(|(number, _)| *number);
         bursts.sort();
         Ok(Some(Self { meta, chunks, episodes, bursts }))
@@ -263,5 +290,47 @@ impl Shard {
                 self.schedule(place, world);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::settings::Policy;
+
+    fn read(key: &str, value: &str) -> Result<Option<Saved>, StateError> {
+        Saved::read([(key.as_bytes().to_vec(), value.as_bytes().to_vec())])
+    }
+
+    #[test]
+    fn state_of_another_format_is_named_whatever_else_it_holds() {
+        let newer = read("m", r#"{"version":3,"moon":"full"}"#).unwrap_err();
+        assert_eq!(newer, StateError::Newer { found: 3 });
+        assert!(newer.to_string().contains("written by a newer chartsentry (format 3, this one reads 2)"), "{newer}");
+        let older = read("m", r#"{"version":1}"#).unwrap_err();
+        assert_eq!(older, StateError::Older { found: 1 });
+        assert!(older.to_string().contains("start with a new state file and replay the log"), "{older}");
+    }
+
+    #[test]
+    fn rows_that_do_not_decode_are_damage() {
+        for (key, value) in [("m", "{"), ("m", r#"{"version":2}"#), ("x", ""), ("j\u{1}", "")] {
+            let error = read(key, value).unwrap_err();
+            assert!(matches!(error, StateError::Damaged(_)), "{error}");
+            assert!(error.to_string().contains("restore the state file from a backup"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_episode_that_does_not_decode_is_damage() {
+        let mut engine = Engine::new(&Policy::shipped("America/Los_Angeles"), 1).unwrap();
+        engine.keep_journal();
+        let mut rows: Vec<(Vec<u8>, Vec<u8>)> =
+            engine.save().into_iter().filter_map(|row| Some((row.key, row.value?))).collect();
+        assert!(Saved::read(rows.clone()).unwrap().is_some());
+        rows.push((b"e1".to_vec(), b"{\"user\":\"u1\"".to_vec()));
+        let saved = Saved::read(rows).unwrap().unwrap();
+        let error = engine.resume(saved, false).unwrap_err();
+        assert!(matches!(error, StateError::Damaged(_)) && !error.to_string().contains("u1"), "{error}");
     }
 }
