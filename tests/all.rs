@@ -16,6 +16,7 @@ mod replay;
 mod replay_outputs;
 mod sink;
 mod store;
+mod store_command;
 mod store_damage;
 mod store_files;
 mod support;

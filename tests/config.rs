@@ -405,6 +405,24 @@ fn check_reads_the_crosswalk_and_names_the_line_that_is_wrong() {
     assert!(text(&whole.stdout).contains(&line), "{whole:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn check_names_files_that_others_may_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = (folder.path().join("site.toml"), folder.path().join("store.key"));
+    fs::write(&path, format!("[store]\nkey = \"file:{}\"\n", key.display())).unwrap();
+    fs::write(&key, "a key of the test").unwrap();
+    let said = |mode: u32| {
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let output = chartsentry(&["check", "--config", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stderr)
+    };
+    assert!(!said(0o600).contains("store.key"));
+    let warned = said(0o644);
+    assert!(warned.contains(&format!("chmod 600 {}", key.display())) && !warned.contains("a key of"), "{warned}");
+}
+
 #[test]
 fn connecting_needs_every_secret() {
     let folder = tempfile::tempdir().unwrap();

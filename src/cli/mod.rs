@@ -15,6 +15,7 @@ pub mod map;
 pub mod quarantine;
 pub mod replay;
 pub mod run;
+pub mod store;
 pub mod style;
 mod trace;
 mod trial;
@@ -76,6 +77,7 @@ enum Command {
     Cases(cases::CasesArgs),
     Verify(verify::VerifyArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Store(store::StoreArgs),
 }
 
 impl Command {
@@ -99,6 +101,7 @@ impl Command {
             Self::Cases(args) => cases::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Verify(args) => verify::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(&args).map(|()| ExitCode::SUCCESS),
+            Self::Store(args) => store::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Tune(args) => tune::run(&args).map(|()| ExitCode::SUCCESS),
             Self::Map(args) => map::run(&args, &Config::shipped().facility.zone().map_err(anyhow::Error::msg)?),
             Self::Inspect(args) => {

@@ -45,23 +45,8 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let (config, secrets) = cases::settings(args.config.as_deref())?;
     let office = Office::open(&config, &secrets, false)?;
     let found = office.verify(args.checkpoint.as_ref())?;
-    if let Some(broken) = &found.broken {
-        bail!("{broken}; entries before it are whole. Keep the file as it is and compare it with a backup");
-    }
-    if found.holds_checkpoint == Some(false) {
-        bail!("the checkpoint does not stand in the ledger: entries were taken off its end, or it is another ledger");
-    }
-    if !found.differing.is_empty() {
-        bail!(
-            "the ledger is whole, but the register holds cases otherwise than the ledger makes them: {}",
-            found.differing.join(", ")
-        );
-    }
-    if !found.other_evidence.is_empty() {
-        bail!(
-            "the ledger is whole, but rows of evidence are not those that were kept for {}",
-            found.other_evidence.join(", ")
-        );
+    if let Some(complaint) = found.complaint() {
+        bail!(complaint);
     }
     let paint = Paint::stderr();
     match found.head {

@@ -50,8 +50,16 @@ impl Office {
                 path.display()
             );
         }
+        Self::of(Register::open(&options)?, config)
+    }
+
+    /// With a register that is open already.
+    ///
+    /// # Errors
+    /// When the facility's time zone is not known.
+    pub fn of(register: Register, config: &Config) -> Result<Self> {
         Ok(Self {
-            register: Register::open(&options)?,
+            register,
             facility: FacilityFacts::of(&facility(config)?),
             unopened_after: config.register.unopened_after.micros(),
             escalate_to: config.register.escalate_to.clone(),

@@ -25,6 +25,29 @@ pub struct Verified {
     pub holds_checkpoint: Option<bool>,
 }
 
+impl Verified {
+    /// What is wrong, in a sentence; none when all is as it should be.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        if let Some(broken) = &self.broken {
+            return Some(format!(
+                "{broken}; entries before it are whole. Keep the file as it is and compare it with a backup"
+            ));
+        }
+        if self.holds_checkpoint == Some(false) {
+            return Some(
+                "the checkpoint does not stand in the ledger: entries were taken off its end, or it is another ledger"
+                    .to_owned(),
+            );
+        }
+        let differing = |what: &str, cases: &[String]| {
+            (!cases.is_empty()).then(|| format!("the ledger is whole, but {what} {}", cases.join(", ")))
+        };
+        differing("the register holds cases otherwise than the ledger makes them:", &self.differing)
+            .or_else(|| differing("rows of evidence are not those that were kept for", &self.other_evidence))
+    }
+}
+
 impl Office {
     /// Reads the whole ledger and compares what it makes with what the register holds.
     ///
