@@ -62,7 +62,7 @@ impl Look {
         self.layout
     }
 
-    /// Whether it can be read without a key.
+    /// Whether it takes a key to read it.
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.options.key.is_some()

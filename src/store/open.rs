@@ -103,7 +103,7 @@ pub(super) fn open_again(options: &StoreOptions) -> Result<Connection, StoreErro
 }
 
 /// What the file is, when the key fits that.
-pub(super) fn check_key(StoreOptions { path, key }: &StoreOptions) -> Result<Content, StoreError> {
+fn check_key(StoreOptions { path, key }: &StoreOptions) -> Result<Content, StoreError> {
     let content = place::content(path)?;
     match (content, key) {
         (_, Some(key)) if key.0.is_empty() => Err(StoreError::EmptyKey { path: path.clone() }),

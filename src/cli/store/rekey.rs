@@ -17,9 +17,10 @@ use crate::store::{StoreKey, rekey};
 #[command(after_help = "\
 Example: chartsentry store rekey --config /etc/chartsentry/chartsentry.toml --new-key file:/etc/chartsentry/new.key
 
-The configuration names the old key while this runs, and the new one before the next start. Store and spool are written
-anew beside the old files, which are removed when both are done; room is needed for the copies. If this is cut off, every
-use of the store says so until the same command has finished it. Backups keep the key that they were made with.")]
+The configuration names the old key while this runs, and the new one before the next start. Store and spool are
+written anew beside the old files, which are removed when both are done; room is needed for the copies. If this is cut
+off, every use of the store says so until the same command has finished it. Backups keep the key that they were made
+with.")]
 pub(super) struct RekeyArgs {
     /// Where the new key is kept: ${NAME}, file:/path or "command:/path/to/program argument"
     #[arg(long, value_name = "REFERENCE", required_unless_present = "no_key", conflicts_with = "no_key")]
