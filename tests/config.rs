@@ -182,7 +182,10 @@ fn a_token_that_could_be_guessed_is_refused() {
     let resolve = |token: &str| {
         let env = |_: &str| Some(token.to_owned());
         config
-            .resolve("site.toml", &Keeper { env: &env, read: &|_| Ok(String::new()) })
+            .resolve(
+                "site.toml",
+                &Keeper { env: &env, read: &|_| Ok(String::new()), run: &|_, _| Err("not run".to_owned()) },
+            )
             .map_err(|error| error.to_string())
     };
     assert_eq!(resolve("0123456789abcdef").unwrap().http_token.unwrap().expose(), "0123456789abcdef");

@@ -25,7 +25,7 @@ use std::path::Path;
 pub use http::HttpSettings;
 pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
-pub use secret::{Keeper, Secret, SecretRef};
+pub use secret::{Keeper, RunProgram, Secret, SecretRef};
 pub use shell::{
     ClusterSettings, FacilitySettings, IdentitySettings, KafkaSettings, Property, RegisterSettings, StoreSettings,
 };

@@ -54,6 +54,9 @@ pub enum SecretRef {
     },
 }
 
+/// Runs a program with arguments.
+pub type RunProgram<'a> = dyn Fn(&Path, &[String]) -> Result<String, String> + 'a;
+
 /// How a secret is fetched.
 pub struct Keeper<'a> {
     /// Looks an environment variable up.
@@ -62,7 +65,7 @@ pub struct Keeper<'a> {
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
     /// Runs a program and gives what it printed, or says what went wrong in words that follow its name
     /// ("ended with exit code 3") and hold nothing that it printed.
-    pub run: &'a dyn Fn(&Path, &[String]) -> Result<String, String>,
+    pub run: &'a RunProgram<'a>,
 }
 
 impl SecretRef {
@@ -216,7 +219,7 @@ mod tests {
     #[test]
     fn a_path_may_name_variables() {
         let env = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| "/run/credentials/x".to_owned());
-        let keeper = Keeper { env: &env, read: &|path| Ok(path.display().to_string()) };
+        let keeper = Keeper { env: &env, read: &|path| Ok(path.display().to_string()), run: &never };
         let resolve = |text: &str| text.parse::<SecretRef>().unwrap().resolve(&keeper);
         let secret = resolve("file:${CREDENTIALS_DIRECTORY}/store.key").unwrap();
         assert_eq!(secret.expose(), "/run/credentials/x/store.key");
