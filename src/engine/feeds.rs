@@ -146,6 +146,26 @@ impl Feeds {
         (now < until).then_some((Unknown::ReportedDown, until))
     }
 
+    /// How many units' facts are silent at `now` for longer than usual, by kind.
+    #[must_use]
+    pub fn silent_now(&self, now: Timestamp, feed_gap: i64) -> BTreeMap<RelationshipKind, u64> {
+        let rule = GapRule { feed_gap, input_end: Timestamp::MAX, settle_window: 0 };
+        let mut units: BTreeMap<RelationshipKind, u64> = BTreeMap::new();
+        for (&(_, kind), times) in &self.activity {
+            if silent_until(times, now, now, rule).is_some() {
+                *units.entry(kind).or_default() += 1;
+            }
+        }
+        units
+    }
+
+    /// How many outages are reported for `now`.
+    #[must_use]
+    pub fn outages_now(&self, now: Timestamp) -> u64 {
+        let lasts = |outage: &&Outage| outage.known_from <= now && outage.starts <= now && now <= outage.ends;
+        self.outages.iter().filter(lasts).count() as u64
+    }
+
     fn silent(
         &self,
         departments: &[u32],
@@ -251,5 +271,24 @@ mod tests {
         assert_eq!(unknown(&feeds, 11, 12).map(|(why, _)| why), Some(Unknown::ReportedDown));
         assert_eq!(unknown(&feeds, 59, 59), None);
         assert_eq!(unknown(&feeds, 20, 58 + 72), None);
+    }
+
+    #[test]
+    fn a_unit_that_is_silent_now_is_counted_until_it_speaks_again() {
+        let mut feeds = hourly(10);
+        let silent = |feeds: &Feeds, hour: i64| feeds.silent_now(Timestamp(hour * HOUR), RULE.feed_gap);
+        assert_eq!(silent(&feeds, 242), BTreeMap::new());
+        assert_eq!(silent(&feeds, 250), BTreeMap::from([(RelationshipKind::Encounter, 1)]));
+        feeds.saw(WARD, RelationshipKind::Encounter, Timestamp(250 * HOUR));
+        assert_eq!(silent(&feeds, 251), BTreeMap::new());
+    }
+
+    #[test]
+    fn an_outage_lasts_from_its_start_to_its_end_once_it_is_known() {
+        let mut feeds = Feeds::default();
+        let (starts, ends, known_from) = (Timestamp(10 * HOUR), Timestamp(20 * HOUR), Timestamp(12 * HOUR));
+        feeds.reported(Outage { department: NONE, starts, ends, known_from, record: 1 });
+        let counts = [11, 12, 20, 21].map(|hour| feeds.outages_now(Timestamp(hour * HOUR)));
+        assert_eq!(counts, [0, 1, 1, 0]);
     }
 }

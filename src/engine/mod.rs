@@ -26,6 +26,7 @@ mod group;
 mod horizon;
 mod intake;
 mod lifecycle;
+pub mod load;
 pub mod matching;
 pub mod output;
 pub mod people;

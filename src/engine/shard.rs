@@ -49,7 +49,7 @@ impl<'w> World<'w> {
 #[derive(Default)]
 pub(super) struct Shard {
     /// Rows that came since the last advance, block by block.
-    inbox: Vec<Rows>,
+    pub(super) inbox: Vec<Rows>,
     /// Blocks of rows that were taken out of the inbox: their memory is used again.
     pub(super) spent: Vec<Rows>,
     /// Rows that wait for the watermark.

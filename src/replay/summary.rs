@@ -10,6 +10,7 @@ use super::output::write_text;
 use crate::model::incident::{Incident, IncidentKind, Severity, Status};
 use crate::model::reject::RejectCode;
 use crate::model::time::Timestamp;
+use crate::telemetry::Usage;
 
 /// What a run read and decided. `explained + unexplained + suspicious = accesses`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -159,20 +160,8 @@ impl Measured {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn of(events: u64, seconds: f64) -> Self {
         let events_per_second = if seconds > 0.0 { events as f64 / seconds } else { 0.0 };
-        Self { events_per_second, peak_memory_bytes: peak_memory_bytes(), seconds }
+        Self { events_per_second, peak_memory_bytes: Usage::now().peak_bytes, seconds }
     }
-}
-
-/// The largest resident size of this process so far, where the system tells it (Linux).
-#[must_use]
-pub fn peak_memory_bytes() -> Option<u64> {
-    peak_from_status(&std::fs::read_to_string("/proc/self/status").ok()?)
-}
-
-fn peak_from_status(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }
 
 impl Summary {
@@ -231,11 +220,5 @@ mod tests {
             rejects.add(reason);
         }
         assert_eq!((rejects.total, rejects.by_reason["no_actor"], rejects.by_reason["future"]), (3, 2, 1));
-    }
-
-    #[test]
-    fn peak_memory_is_read_from_the_status_text() {
-        assert_eq!(peak_from_status("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2_097_152));
-        assert_eq!(peak_from_status("Name:\tx\n"), None);
     }
 }

@@ -73,6 +73,11 @@ impl StoreHandle {
         quarantine::read(&self.connection(), limit)
     }
 
+    /// How many records that could not be used are kept and not dealt with, by reason. Reads the whole table.
+    pub fn quarantine_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        read::quarantine_counts(&self.connection())
+    }
+
     /// The messages of a sink that are due, oldest first; of each incident only the oldest waiting one,
     /// so that its order survives any failure.
     pub fn outbox_pending(&self, sink: &str, due: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, StoreError> {

@@ -24,6 +24,7 @@ mod register;
 mod rekey;
 mod restore;
 mod schema;
+mod size;
 mod spool;
 
 pub use commit::Store;
@@ -43,4 +44,5 @@ pub use records::{
 pub use register::{EvidenceRow, Found, Register};
 pub use rekey::rekey;
 pub use restore::Restore;
+pub use size::{Disk, disk_of, file_sizes};
 pub use spool::{Backlog, Spool, SpoolState, Spooled, state as spool_state};

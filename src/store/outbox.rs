@@ -8,7 +8,10 @@ use rusqlite::{Connection, params};
 use super::error::StoreError;
 use super::read;
 use super::records::{DeadLetter, OutboxDepth, OutboxEntry, OutboxMarks};
-use crate::model::time::Timestamp;
+use crate::model::time::{HOUR, Timestamp};
+
+/// A next attempt that lies further ahead than this, in microseconds, comes from a clock that was set back since.
+const BELIEVED_WAIT: i64 = HOUR;
 
 /// How much of an error's text is kept.
 const ERROR_CHARS: usize = 500;
@@ -28,14 +31,14 @@ pub(super) fn pending(
                coalesce(h.emitted_at, b.emitted_at), coalesce(h.json, b.json)
              FROM outbox o LEFT JOIN handoffs h ON h.handoff_id = o.handoff_id
                LEFT JOIN bulletins b ON b.bulletin_id = o.bulletin_id
-             WHERE o.sink = ?1 AND o.status = 0 AND o.next_attempt_at <= ?2 AND NOT EXISTS (
+             WHERE o.sink = ?1 AND o.status = 0 AND (o.next_attempt_at <= ?2 OR o.next_attempt_at > ?4) AND NOT EXISTS (
                SELECT 1 FROM outbox e
                WHERE e.sink = o.sink AND e.incident_id = o.incident_id AND e.status = 0 AND e.id < o.id)
              ORDER BY o.id LIMIT ?3",
         )
         .map_err(&wrap)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![sink, due.0, limit], |row| {
+    let rows = statement.query_map(params![sink, due.0, limit, due.plus(BELIEVED_WAIT).0], |row| {
         Ok(OutboxEntry {
             id: row.get(0)?,
             message_id: row.get(1)?,
@@ -83,7 +86,10 @@ pub(super) fn mark(connection: &mut Connection, marks: &OutboxMarks) -> rusqlite
     }
     for (incident, at) in &marks.surfaced {
         transaction
-            .prepare_cached("UPDATE incidents SET surfaced_at = ?2 WHERE incident_id = ?1 AND surfaced_at IS NULL")?
+            .prepare_cached(
+                "UPDATE incidents SET surfaced_at = max(?2, coalesce(flagged_at, ?2))
+                 WHERE incident_id = ?1 AND surfaced_at IS NULL",
+            )?
             .execute(params![incident, at.0])?;
     }
     transaction.commit()
@@ -136,4 +142,44 @@ pub(super) fn depths(connection: &Connection) -> Result<Vec<OutboxDepth>, StoreE
         })
     });
     rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::{STORE, migrate};
+    use super::*;
+    use crate::model::time::SECOND;
+
+    /// One alert for one sink, of an incident that was flagged at 50.
+    fn outbox() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &STORE, 0).unwrap();
+        let rows = "INSERT INTO incidents (incident_id, score, json, flagged_at) VALUES ('i1', 0.9, '{}', 50);
+            INSERT INTO handoffs (handoff_id, incident_id, sequence, severity, emitted_at, json)
+              VALUES ('h1', 'i1', 1, 'high', 7, '{}');
+            INSERT INTO outbox (sink, message_id, handoff_id, incident_id) VALUES ('siem', 'h1', 'h1', 'i1');";
+        connection.execute_batch(rows).unwrap();
+        connection
+    }
+
+    #[test]
+    fn an_attempt_that_lies_further_ahead_than_any_wait_is_due() {
+        let mut connection = outbox();
+        let next = Timestamp(5 * HOUR);
+        let failed = vec![(1, "no answer".to_owned(), next)];
+        mark(&mut connection, &OutboxMarks { failed, ..OutboxMarks::default() }).unwrap();
+        let due = |at: Timestamp| pending(&connection, "siem", at, 10).unwrap().len();
+        let waits = [next.minus(30 * SECOND), next, next.minus(2 * HOUR)].map(due);
+        assert_eq!(waits, [0, 1, 1], "the clock went back by two hours");
+    }
+
+    #[test]
+    fn nothing_stands_before_a_person_earlier_than_it_was_flagged() {
+        for (delivered, kept) in [(40, 50), (60, 60)] {
+            let mut connection = outbox();
+            let surfaced = vec![("i1".to_owned(), Timestamp(delivered))];
+            mark(&mut connection, &OutboxMarks { surfaced, ..OutboxMarks::default() }).unwrap();
+            assert_eq!(read::clocks(&connection, "i1").unwrap().surfaced_at, Some(Timestamp(kept)));
+        }
+    }
 }

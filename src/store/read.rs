@@ -125,3 +125,16 @@ pub(super) fn severity(row: &Row<'_>, column: usize) -> rusqlite::Result<Severit
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
     })
 }
+
+/// How many records of each reason nobody has dealt with, by reason.
+pub(super) fn quarantine_counts(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
+    let wrap = StoreError::sql("count the quarantine");
+    let mut statement = connection
+        .prepare_cached("SELECT reason, count(*) FROM quarantine WHERE standing = 0 GROUP BY reason ORDER BY reason")
+        .map_err(&wrap)?;
+    let rows = statement.query_map([], |row| {
+        let count: i64 = row.get(1)?;
+        Ok((row.get(0)?, u64::try_from(count).unwrap_or_default()))
+    });
+    rows.map_err(&wrap)?.collect::<rusqlite::Result<_>>().map_err(&wrap)
+}

@@ -8,100 +8,17 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use tracing::{debug, error, info, warn};
 
+use super::labels::{CopyOutcome, FeedTrouble, HttpTrouble};
 use super::metrics::Metrics;
 use super::throttle::Throttle;
 use crate::model::incident::IncidentChange;
 use crate::model::reject::Reject;
-use crate::model::time::Timestamp;
+use crate::model::time::{SECOND, Timestamp};
 
 /// Writes operational events down.
 pub struct Journal {
     metrics: Arc<Metrics>,
     throttle: Throttle,
-}
-
-/// Signs that a feed is not what it should be. Never an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedTrouble {
-    /// The audit feed was silent for longer than it ever is.
-    AuditFeedGap,
-    /// A person opened charts whom no workforce record names.
-    UnknownActor,
-    /// A chart was opened that no patient record names.
-    UnknownPatient,
-}
-
-impl FeedTrouble {
-    /// Every sign.
-    pub const ALL: [Self; 3] = [Self::AuditFeedGap, Self::UnknownActor, Self::UnknownPatient];
-
-    /// The name in metrics and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AuditFeedGap => "audit_feed_gap",
-            Self::UnknownActor => "unknown_actor",
-            Self::UnknownPatient => "unknown_patient",
-        }
-    }
-}
-
-/// What goes wrong at the door of metrics and health.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpTrouble {
-    /// A request did not carry the token.
-    BadToken,
-    /// TLS could not be agreed upon.
-    BadTls,
-    /// A client took longer than a connection may last.
-    SlowClient,
-    /// All places for connections were taken.
-    Crowd,
-    /// The system could not hand a connection over.
-    AcceptError,
-}
-
-impl HttpTrouble {
-    /// Every trouble.
-    pub const ALL: [Self; 5] = [Self::BadToken, Self::BadTls, Self::SlowClient, Self::Crowd, Self::AcceptError];
-
-    /// The name in metrics and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BadToken => "bad_token",
-            Self::BadTls => "bad_tls",
-            Self::SlowClient => "slow_client",
-            Self::Crowd => "crowd",
-            Self::AcceptError => "accept_error",
-        }
-    }
-}
-
-/// What became of a copy of a record that could not be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyOutcome {
-    /// The quarantine topic has all of it.
-    Whole,
-    /// The topic has its beginning: it is larger than the topic allows.
-    Cut,
-    /// The topic has nothing of it.
-    Failed,
-}
-
-impl CopyOutcome {
-    /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Whole, Self::Cut, Self::Failed];
-
-    /// The name in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Whole => "whole",
-            Self::Cut => "cut",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 impl Journal {
@@ -121,7 +38,7 @@ impl Journal {
     fn admit(&self, kind: &'static str, now: Timestamp) -> Option<u64> {
         let admitted = self.throttle.admit(kind, now);
         if admitted.is_none() {
-            self.metrics.log_lines_held_back.with_label_values(&[kind]).inc();
+            self.metrics.process.log_lines_held_back.with_label_values(&[kind]).inc();
         }
         admitted
     }
@@ -149,7 +66,7 @@ impl Journal {
 
     /// The partitions that this daemon reads from now on.
     pub fn partitions_assigned(&self, partitions: usize) {
-        self.metrics.partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
+        self.metrics.input.partitions.set(i64::try_from(partitions).unwrap_or(i64::MAX));
         info!(partitions, "partitions assigned");
     }
 
@@ -160,19 +77,19 @@ impl Journal {
             self.metrics.forget_lag(topic, partition);
             count += 1;
         }
-        self.metrics.partitions.sub(count);
+        self.metrics.input.partitions.sub(count);
         info!(partitions = count, "partitions revoked");
     }
 
     /// Records were gone before they were read, or a topic is another one of its name. Rare and grave: never held back.
     pub fn records_lost(&self, what: &dyn Display) {
-        self.metrics.input_gaps.inc();
+        self.metrics.input.gaps.inc();
         error!("kafka: {what}");
     }
 
     /// The Kafka client reports trouble; it goes on trying by itself.
     pub fn broker_error(&self, error: &dyn Display, now: Timestamp) {
-        self.metrics.broker_errors.inc();
+        self.metrics.input.broker_errors.inc();
         if let Some(held_back) = self.admit("broker_error", now) {
             warn!(held_back, "kafka: {error}");
         }
@@ -180,14 +97,14 @@ impl Journal {
 
     /// A source takes messages in.
     pub fn syslog_listening(&self, source: &str, address: &str) {
-        self.metrics.syslog_messages.with_label_values(&[source]);
-        self.metrics.syslog_dropped.with_label_values(&[source]);
+        self.metrics.input.syslog_messages.with_label_values(&[source]);
+        self.metrics.input.syslog_dropped.with_label_values(&[source]);
         info!(source, address, "listening");
     }
 
     /// Messages of a source are on disk.
     pub fn syslog_kept(&self, source: &str, messages: u64) {
-        self.metrics.syslog_messages.with_label_values(&[source]).inc_by(messages);
+        self.metrics.input.syslog_messages.with_label_values(&[source]).inc_by(messages);
     }
 
     /// Datagrams came while there was no room for them.
@@ -195,7 +112,7 @@ impl Journal {
         if datagrams == 0 {
             return;
         }
-        self.metrics.syslog_dropped.with_label_values(&[source]).inc_by(datagrams);
+        self.metrics.input.syslog_dropped.with_label_values(&[source]).inc_by(datagrams);
         if let Some(held_back) = self.admit("syslog_dropped", now) {
             warn!(
                 source,
@@ -206,7 +123,7 @@ impl Journal {
 
     /// A connection of a source broke or was turned away.
     pub fn syslog_trouble(&self, source: &str, what: &dyn Display, now: Timestamp) {
-        self.metrics.syslog_troubles.with_label_values(&[source]).inc();
+        self.metrics.input.syslog_troubles.with_label_values(&[source]).inc();
         if let Some(held_back) = self.admit("syslog_trouble", now) {
             warn!(source, held_back, "syslog: {what}");
         }
@@ -214,7 +131,7 @@ impl Journal {
 
     /// A request for metrics or health was turned away, or its connection broke.
     pub fn http_trouble(&self, trouble: HttpTrouble, what: &dyn Display, now: Timestamp) {
-        self.metrics.http_troubles.with_label_values(&[trouble.name()]).inc();
+        self.metrics.process.http_troubles.with_label_values(&[trouble.name()]).inc();
         if let Some(held_back) = self.admit(trouble.name(), now) {
             warn!(kind = trouble.name(), held_back, "http: {what}");
         }
@@ -222,7 +139,7 @@ impl Journal {
 
     /// Messages that were taken in cannot be kept or read; it is tried again, and senders wait.
     pub fn spool_failed(&self, error: &dyn Display, now: Timestamp) {
-        self.metrics.spool_errors.inc();
+        self.metrics.input.spool_errors.inc();
         if let Some(held_back) = self.admit("spool_failed", now) {
             error!(held_back, "syslog messages wait: {error}");
         }
@@ -230,7 +147,7 @@ impl Journal {
 
     /// A record could not be used.
     pub fn rejected(&self, reject: &Reject, now: Timestamp) {
-        self.metrics.rejects.with_label_values(&[reject.reason.name()]).inc();
+        self.metrics.input.rejects.with_label_values(&[reject.reason.name()]).inc();
         if let Some(held_back) = self.admit("rejected", now) {
             let (place, reason) = (&reject.place, reject.reason.name());
             warn!(%place, reason, held_back, "record not used: {}", reject.sentence);
@@ -239,7 +156,7 @@ impl Journal {
 
     /// The quarantine topic took a copy, or did not, for the reason given.
     pub fn copied(&self, outcome: CopyOutcome, why: &str, now: Timestamp) {
-        self.metrics.quarantine_copies.with_label_values(&[outcome.name()]).inc();
+        self.metrics.input.quarantine_copies.with_label_values(&[outcome.name()]).inc();
         if outcome == CopyOutcome::Failed
             && let Some(held_back) = self.admit("copy_failed", now)
         {
@@ -257,8 +174,8 @@ impl Journal {
     /// Records that could not be used are committed: kept, or only counted because there is no room. Those that were
     /// removed had been re-fed or dropped.
     pub fn set_aside(&self, kept: u64, only_counted: u64, removed: u64, now: Timestamp) {
-        self.metrics.quarantined.inc_by(kept);
-        self.metrics.quarantine_only_counted.inc_by(only_counted);
+        self.metrics.input.quarantined.inc_by(kept);
+        self.metrics.input.quarantine_only_counted.inc_by(only_counted);
         if removed > 0
             && let Some(held_back) = self.admit("quarantine_cleared", now)
         {
@@ -281,7 +198,7 @@ impl Journal {
         if accesses == 0 {
             return;
         }
-        self.metrics.late.inc_by(accesses);
+        self.metrics.detection.late.inc_by(accesses);
         if let Some(held_back) = self.admit("late", now) {
             warn!(accesses, held_back, "accesses came after allowed_lateness");
         }
@@ -289,15 +206,24 @@ impl Journal {
 
     /// A fact is too old to decide explained accesses again: these days need a replay.
     pub fn beyond_horizon(&self, first_day: Date, last_day: Date, now: Timestamp) {
-        self.metrics.beyond_horizon.inc();
+        self.metrics.detection.beyond_horizon.inc();
         if let Some(held_back) = self.admit("beyond_horizon", now) {
             warn!(%first_day, %last_day, held_back, "a late fact concerns days before the horizon: replay these days");
         }
     }
 
+    /// The wall clock went back so many times, last by so many microseconds.
+    pub fn clock_set_back(&self, times: u64, by: i64, now: Timestamp) {
+        self.metrics.process.set_back.inc_by(times);
+        if let Some(held_back) = self.admit("clock_set_back", now) {
+            let seconds = by / SECOND;
+            warn!(seconds, held_back, "the wall clock went back: check this machine's time service");
+        }
+    }
+
     /// Something about a feed needs a look.
     pub fn feed_trouble(&self, trouble: FeedTrouble, count: u64, now: Timestamp) {
-        self.metrics.feed_troubles.with_label_values(&[trouble.name()]).inc_by(count);
+        self.metrics.feeds.troubles.with_label_values(&[trouble.name()]).inc_by(count);
         if let Some(held_back) = self.admit(trouble.name(), now) {
             warn!(kind = trouble.name(), count, held_back, "trouble in a feed");
         }
@@ -305,7 +231,7 @@ impl Journal {
 
     /// An incident was handed over.
     pub fn handed_over(&self, change: &IncidentChange, now: Timestamp) {
-        self.metrics.handoffs.with_label_values(&[change.reason.name()]).inc();
+        self.metrics.detection.handoffs.with_label_values(&[change.reason.name()]).inc();
         if let Some(held_back) = self.admit("handed_over", now) {
             let incident = &change.incident;
             info!(
@@ -322,13 +248,13 @@ impl Journal {
 
     /// A sink took alerts.
     pub fn delivered(&self, sink: &str, alerts: u64) {
-        self.metrics.delivered.with_label_values(&[sink]).inc_by(alerts);
+        self.metrics.output.delivered.with_label_values(&[sink]).inc_by(alerts);
         debug!(sink, alerts, "alerts delivered");
     }
 
     /// A sink did not take alerts; they wait in the outbox.
     pub fn delivery_failed(&self, sink: &str, error: &dyn Display, now: Timestamp) {
-        self.metrics.delivery_errors.with_label_values(&[sink]).inc();
+        self.metrics.output.errors.with_label_values(&[sink]).inc();
         if let Some(held_back) = self.admit("delivery_failed", now) {
             warn!(sink, held_back, "alerts not delivered, will be tried again: {error}");
         }
@@ -336,7 +262,7 @@ impl Journal {
 
     /// A sink's driver cannot read or mark its outbox; it is tried again.
     pub fn outbox_failed(&self, sink: &str, error: &dyn Display, now: Timestamp) {
-        self.metrics.outbox_errors.with_label_values(&[sink]).inc();
+        self.metrics.output.out_of_reach.with_label_values(&[sink]).inc();
         if let Some(held_back) = self.admit("outbox_failed", now) {
             error!(sink, held_back, "the outbox is out of reach, will be tried again: {error}");
         }
@@ -344,7 +270,7 @@ impl Journal {
 
     /// Handoffs became cases.
     pub fn cases(&self, opened: usize, widened: usize) {
-        self.metrics.cases_opened.inc_by(opened as u64);
+        self.metrics.register.cases_opened.inc_by(opened as u64);
         if opened + widened > 0 {
             info!(opened, widened, "cases");
         }
@@ -359,7 +285,7 @@ impl Journal {
 
     /// The register cannot be used; it is tried again, and what waits goes on waiting.
     pub fn register_failed(&self, error: &str, now: Timestamp) {
-        self.metrics.register_errors.inc();
+        self.metrics.register.errors.inc();
         if let Some(held_back) = self.admit("register_failed", now) {
             error!(held_back, "the case register: {error}");
         }
@@ -367,7 +293,7 @@ impl Journal {
 
     /// A case needs somebody's attention.
     pub fn reminder(&self, case_id: &str, alarm: &str, text: &str, now: Timestamp) {
-        self.metrics.reminders.with_label_values(&[alarm]).inc();
+        self.metrics.register.reminders.with_label_values(&[alarm]).inc();
         if let Some(held_back) = self.admit("reminder", now) {
             warn!(case_id, alarm, held_back, "{text}");
         }
@@ -380,7 +306,7 @@ impl Journal {
 
     /// The disk did not take results, state and positions; they are kept, tried again, and nothing is read meanwhile.
     pub fn commit_failed(&self, error: &dyn Display, now: Timestamp) {
-        self.metrics.commit_errors.inc();
+        self.metrics.commit_failed();
         if let Some(held_back) = self.admit("commit_failed", now) {
             error!(held_back, "nothing is read until this can be committed: {error}");
         }
@@ -392,9 +318,8 @@ impl Journal {
     }
 
     /// Results, state and positions are on disk together.
-    pub fn committed(&self, events: u64, seconds: f64) {
-        self.metrics.commits.inc();
-        self.metrics.commit_seconds.observe(seconds);
+    pub fn committed(&self, events: u64, seconds: f64, now: Timestamp) {
+        self.metrics.committed(seconds, now);
         debug!(events, seconds, "state committed");
     }
 }

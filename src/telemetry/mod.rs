@@ -6,9 +6,11 @@
 mod health;
 mod http;
 mod journal;
+mod labels;
 mod metrics;
 mod supervisor;
 mod throttle;
+mod usage;
 
 use std::io::{self, IsTerminal};
 
@@ -16,9 +18,11 @@ use tracing_subscriber::EnvFilter;
 
 pub use health::Health;
 pub use http::{Desk, Token, serve};
-pub use journal::{CopyOutcome, FeedTrouble, HttpTrouble, Journal};
-pub use metrics::{Metrics, OutboxState, Verdicts};
+pub use journal::Journal;
+pub use labels::{CopyOutcome, FeedTrouble, HttpTrouble};
+pub use metrics::{DiskState, EngineState, Metrics, OutboxState, Stream, Verdicts};
 pub use supervisor::Supervisor;
+pub use usage::Usage;
 
 /// How log lines are written: `text` for people, or one JSON object a line for machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -13,13 +13,14 @@ use tokio::sync::Notify;
 
 use super::settings;
 use crate::breach::case::intake::REGISTER;
+use crate::breach::case::outlook::Alarm;
 use crate::breach::case::staff::Member;
 use crate::config::{Config, Secrets};
 use crate::model::context::{ContextRecord, ContextUpdate};
-use crate::model::time::{MINUTE, Timestamp};
+use crate::model::time::MINUTE;
 use crate::pipeline::clock;
 use crate::pipeline::register::people::full_name;
-use crate::pipeline::register::{Channel, Office};
+use crate::pipeline::register::{Channel, Due, Office};
 use crate::store::StoreError;
 use crate::telemetry::{Health, Journal};
 
@@ -86,7 +87,9 @@ impl Clerk {
         health: Arc<Health>,
         wakers: Vec<Arc<Notify>>,
     ) -> Result<Self> {
-        let now = clock::now();
+        // So that every alarm has its series before its first reminder.
+        Alarm::ALL.iter().for_each(|alarm| journal.metrics().attention(alarm.name(), 0));
+        let now = clock::elapsed();
         let desk = Desk {
             office: Office::open(config, secrets, true)?,
             sinks: settings::bulletin_sinks(config),
@@ -131,8 +134,9 @@ struct Desk {
     members: Vec<Member>,
     /// Rung when the outbox has something new.
     wakers: Vec<Arc<Notify>>,
-    reminded_at: Timestamp,
-    checkpoint_at: Timestamp,
+    /// Microseconds of the monotonic clock: a wall clock that is set back delays no reminder.
+    reminded_at: i64,
+    checkpoint_at: i64,
 }
 
 impl Desk {
@@ -150,13 +154,13 @@ impl Desk {
             self.keep_members();
             let taken = self.take();
             self.complain(taken);
-            if clock::now() - self.reminded_at >= REMINDERS {
-                self.reminded_at = clock::now();
+            if clock::elapsed() - self.reminded_at >= REMINDERS {
+                self.reminded_at = clock::elapsed();
                 let reminded = self.remind();
                 self.complain(reminded);
             }
-            if clock::now() - self.checkpoint_at >= self.checkpoint_every || is_last {
-                self.checkpoint_at = clock::now();
+            if clock::elapsed() - self.checkpoint_at >= self.checkpoint_every || is_last {
+                self.checkpoint_at = clock::elapsed();
                 let told = self.checkpoint();
                 self.complain(told);
             }
@@ -194,7 +198,12 @@ impl Desk {
 
     fn remind(&mut self) -> Result<()> {
         let now = clock::now();
-        let due = self.office.due(now, false, Channel::Sinks)?;
+        let all = self.office.attention(now, Channel::Sinks)?;
+        for alarm in Alarm::ALL {
+            let count = all.iter().filter(|(one, _)| one.attention.alarm == alarm).count();
+            self.journal.metrics().attention(alarm.name(), count as u64);
+        }
+        let due: Vec<Due> = all.into_iter().filter(|(_, is_new)| *is_new).map(|(one, _)| one).collect();
         for one in &due {
             self.journal.reminder(&one.case_id, one.attention.alarm.name(), &one.attention.text, now);
         }

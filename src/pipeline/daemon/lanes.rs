@@ -42,6 +42,13 @@ struct Lane {
     is_paused: bool,
 }
 
+impl Lane {
+    /// Whether it has been at its end for as long as an event may be late.
+    fn is_idle(&self, now: i64, lateness: i64) -> bool {
+        self.ended_at.is_some_and(|ended| now - ended >= lateness)
+    }
+}
+
 /// All assigned partitions.
 #[derive(Debug)]
 pub(super) struct Lanes {
@@ -104,14 +111,18 @@ impl Lanes {
         if !self.awaited.is_empty() && now - *self.awaited_since.get_or_insert(now) < PATIENCE {
             return Due::Unknown;
         }
-        let is_idle = |lane: &&Lane| lane.ended_at.is_some_and(|ended| now - ended >= self.lateness);
-        match self.lanes.values().filter(|lane| !is_idle(lane)).map(|lane| lane.newest).min() {
+        match self.lanes.values().filter(|lane| !lane.is_idle(now, self.lateness)).map(|lane| lane.newest).min() {
             None if self.lanes.is_empty() => Due::Unknown,
             None => Due::Until(self.lanes.values().map(|lane| lane.newest).max().unwrap_or(Timestamp::MIN)),
             Some(Timestamp::MIN) => Due::Unknown,
             // An event exactly at the limit may still come.
             Some(newest) => Due::Until(newest.minus(self.lateness.saturating_add(1))),
         }
+    }
+
+    /// Whether everything that came was read, and nothing came for as long as an event may be late.
+    pub(super) fn are_idle(&self, now: i64) -> bool {
+        !self.lanes.is_empty() && self.lanes.values().all(|lane| lane.is_idle(now, self.lateness))
     }
 
     /// The partitions to pause and to resume, now that event time has come to `clock`.
@@ -173,9 +184,15 @@ mod tests {
         assert_eq!(lanes.due(LATENESS), Due::Until(Timestamp(100 * HOUR - LATENESS - 1)));
         lanes.ended(&partition(0), LATENESS);
         assert_eq!(lanes.due(2 * LATENESS), Due::Until(Timestamp(100 * HOUR)));
+        assert_eq!([2 * LATENESS - 1, 2 * LATENESS].map(|now| lanes.are_idle(now)), [false, true]);
         lanes.read(&partition(1), Timestamp(101 * HOUR), 1);
         assert_eq!(lanes.due(2 * LATENESS), Due::Until(Timestamp(101 * HOUR - LATENESS - 1)));
-        assert_eq!(Lanes::new(LATENESS, []).due(9 * LATENESS), Due::Unknown, "no partition is no end");
+        let none = &mut Lanes::new(LATENESS, []);
+        assert_eq!(
+            (none.due(9 * LATENESS), none.are_idle(9 * LATENESS)),
+            (Due::Unknown, false),
+            "no partition is no end"
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod settings;
 mod spool;
 mod startup;
 mod status;
+mod watch;
 mod web;
 mod worker;
 
@@ -67,6 +68,7 @@ use outcome::{Records, Reporter};
 use quarantine::Quarantine;
 use spool::Feed;
 use startup::Watchers;
+use watch::Watch;
 use worker::{Command, Worker};
 
 /// The pipeline counts as stalled after this long without a turn of its loop.
@@ -137,7 +139,8 @@ impl Daemon {
             .context("cannot start the threads for input and output")?;
         let (ended, stop) = (CancellationToken::new(), CancellationToken::new());
         let journal = Arc::new(Journal::new(Arc::new(Metrics::new().context("cannot set up the metrics")?)));
-        let health = Arc::new(Health::new(STALLED, clock::now));
+        // How long the last turn is ago, whatever happens to the wall clock.
+        let health = Arc::new(Health::new(STALLED, || Timestamp(clock::elapsed())));
         let status = Arc::new(Status::default());
         let handle = store.handle();
         let http = match mode.serves_http {
@@ -145,18 +148,17 @@ impl Daemon {
             false => None,
         };
         let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &health, &stop);
-        let names = settings::sinks(config).into_iter().map(|sink| sink.name).collect();
-        let topics = config.kafka.access_topics.clone();
-        let (watched, told) = (Arc::clone(&status), Arc::clone(&journal));
-        runtime.spawn(delivery::measure(
-            connection.clone(),
-            topics,
-            names,
-            handle.clone(),
-            watched,
-            told,
-            stop.clone(),
-        ));
+        let watch = Watch {
+            connection: connection.clone(),
+            topics: config.kafka.access_topics.clone(),
+            sinks: settings::sinks(config).into_iter().map(|sink| sink.name).collect(),
+            store: handle.clone(),
+            path: config.store.path.clone(),
+            status: Arc::clone(&status),
+            health: Arc::clone(&health),
+            journal: Arc::clone(&journal),
+        };
+        runtime.spawn(watch.run(stop.clone()));
 
         let setup = Setup::new(config, secrets, mode, connection)?;
         let clerk = match mode.keeps_register {
@@ -415,7 +417,7 @@ impl Parts {
             cadence: Cadence::new(elapsed),
             decoders: Decoders::new(zone, crosswalk),
             context_decoder: decoder,
-            figures: Figures::new(zone.clone(), &store.handle().incidents()?, &engine, elapsed),
+            figures: Figures::new(zone.clone(), &store.handle().incidents()?, &engine, journal.metrics(), elapsed),
             reporter,
             quarantine,
             journal,

@@ -89,9 +89,10 @@ impl Reporter {
         records: &mut Records,
     ) -> Result<store::Clocks, StoreError> {
         let mut clocks = self.clocks_of(&change.incident.incident_id, now, store, records)?;
-        clocks.ingested_at.get_or_insert(change.ingested_at.unwrap_or(now));
+        let flagged = clocks.flagged_at.unwrap_or(now);
+        clocks.ingested_at.get_or_insert(ingested(change.ingested_at, flagged));
         if self.is_shown(&change.incident) {
-            clocks.surfaced_at.get_or_insert(now);
+            clocks.surfaced_at.get_or_insert(now.max(flagged));
         }
         records.clocks.insert(change.incident.incident_id.clone(), clocks.clone());
         Ok(clocks)
@@ -126,5 +127,23 @@ impl Reporter {
             severity: handoff.severity,
             emitted_at: change.emitted_at,
         })
+    }
+}
+
+/// When the earliest access was received: not after the incident was flagged, whatever the wall clock did between the
+/// two, also across a restart.
+fn ingested(received: Option<Timestamp>, flagged: Timestamp) -> Timestamp {
+    received.map_or(flagged, |received| received.min(flagged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_flagged_before_it_was_received() {
+        let flagged = Timestamp(50);
+        let received = [None, Some(Timestamp(40)), Some(Timestamp(90))];
+        assert_eq!(received.map(|at| ingested(at, flagged).0), [50, 40, 50]);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::clerk::Bell;
+use super::figures::was_read;
 use super::intake::ContextDecoder;
 use super::quarantine::Quarantine;
 use super::status::Status;
@@ -20,7 +21,7 @@ use crate::model::time::Timestamp;
 use crate::pipeline::clock;
 use crate::source::kafka::{CatchUp, ContextReader, KafkaEvent, Position, Record, RecordBatch, TopicPartition, print};
 use crate::store::{StateRow, Store};
-use crate::telemetry::{Health, Journal};
+use crate::telemetry::{Health, Journal, Stream};
 
 /// The state row that names the policy under which the state was made.
 const POLICY_KEY: &[u8] = b"p";
@@ -143,6 +144,7 @@ pub(super) fn load(
                     strangers.extend(strangers_in(&batch, &stored));
                     stored.retain(|partition, _| !strangers.contains(partition));
                     let now = clock::now();
+                    was_read(&batch, Stream::Context, watchers.journal, now);
                     let mut found = decoder.facts(&batch, now);
                     watchers
                         .bell

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::cadence::Cadence;
 use super::clerk::Bell;
-use super::figures::Figures;
+use super::figures::{Figures, Moment, was_read};
 use super::intake::{ContextDecoder, Decoders, Window};
 use super::lanes::{Due, Lanes};
 use super::outcome::{Records, Reporter};
@@ -25,7 +25,7 @@ use crate::pipeline::clock;
 use crate::pipeline::register::evidence;
 use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
 use crate::store::{self, Commit, CommitReceipt, StateRow, Store};
-use crate::telemetry::{Health, Journal};
+use crate::telemetry::{Health, Journal, Stream};
 
 /// The longest wait for something to happen: commits and idle partitions are looked at so often.
 const TURN: Duration = Duration::from_millis(50);
@@ -99,8 +99,15 @@ impl Worker {
         }
         source.stop();
         context.into_iter().for_each(ContextReader::stop);
-        self.figures.measure(&self.engine, &self.journal, clock::elapsed(), clock::now(), true);
+        let moment = self.moment(true);
+        self.figures.measure(&self.engine, &self.journal, moment);
         committed
+    }
+
+    /// When figures are asked for. Of a log of some other time nobody can say that it is silent now.
+    fn moment(&self, at_once: bool) -> Moment {
+        let elapsed = clock::elapsed();
+        Moment { elapsed, now: clock::now(), is_idle: self.refuses_future && self.lanes.are_idle(elapsed), at_once }
     }
 
     /// Tells Kafka how far the store is, for people who watch the group's lag.
@@ -163,7 +170,8 @@ impl Worker {
                     self.advise(source);
                 }
             }
-            self.figures.measure(&self.engine, &self.journal, clock::elapsed(), clock::now(), false);
+            let moment = self.moment(false);
+            self.figures.measure(&self.engine, &self.journal, moment);
         }
     }
 
@@ -177,6 +185,7 @@ impl Worker {
 
     fn learn(&mut self, batch: &RecordBatch) {
         let now = clock::now();
+        was_read(batch, Stream::Context, &self.journal, now);
         let found = self.context_decoder.facts(batch, now);
         self.journal.metrics().context_updates(found.updates.len() as u64);
         self.bell.iter().for_each(|bell| bell.tell(found.updates.iter().map(|(_, update)| update)));
@@ -249,6 +258,7 @@ impl Worker {
 
     fn take(&mut self, batch: &RecordBatch) {
         let now = clock::now();
+        was_read(batch, Stream::Access, &self.journal, now);
         let window = if self.refuses_future { Window::LIVE } else { Window::ANY };
         let mut rejects = Vec::new();
         for part in self.decoders.decode(batch, &mut self.engine, now, window) {
@@ -370,7 +380,7 @@ impl Worker {
         }
         let ended = clock::elapsed();
         let events = self.cadence.committed(ended);
-        self.journal.committed(events, (ended - started) as f64 / 1e6);
+        self.journal.committed(events, (ended - started) as f64 / 1e6, clock::now());
         Ok(())
     }
 

@@ -45,6 +45,16 @@ impl Office {
     /// # Errors
     /// When the store cannot be read.
     pub fn due(&self, now: Timestamp, again: bool, channel: Channel) -> Result<Vec<Due>> {
+        let all = self.attention(now, channel)?.into_iter();
+        Ok(all.filter(|(_, is_new)| again || *is_new).map(|(one, _)| one).collect())
+    }
+
+    /// What needs attention at `now` in any open case, most urgent first, each with whether it was not said yet on this
+    /// channel.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn attention(&self, now: Timestamp, channel: Channel) -> Result<Vec<(Due, bool)>> {
         let mut due = Vec::new();
         for case in self.register.cases()? {
             let outlook = self.outlook(&case, now);
@@ -52,15 +62,13 @@ impl Office {
                 continue;
             }
             let is_new = |one: &Attention| !case.reminded.contains_key(&channel.id(&one.reminder_id));
-            let new = outlook.attention.into_iter().filter(|one| again || is_new(one));
-            due.extend(new.map(|attention| Due {
-                case_id: case.case_id.clone(),
-                severity: case.severity(),
-                escalate_to: self.escalate_to.clone(),
-                attention,
-            }));
+            for attention in outlook.attention {
+                let is_new = is_new(&attention);
+                let (case_id, severity) = (case.case_id.clone(), case.severity());
+                due.push((Due { case_id, severity, escalate_to: self.escalate_to.clone(), attention }, is_new));
+            }
         }
-        due.sort_by(|a, b| {
+        due.sort_by(|(a, _), (b, _)| {
             b.attention.alarm.cmp(&a.attention.alarm).then_with(|| a.attention.deadline.cmp(&b.attention.deadline))
         });
         Ok(due)

@@ -42,6 +42,19 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// Every alarm, least urgent first.
+    pub const ALL: [Self; 9] = [
+        Self::NoProof,
+        Self::WaitsForSecond,
+        Self::Unopened,
+        Self::AskCounsel,
+        Self::DueSoon,
+        Self::DueToday,
+        Self::Overdue,
+        Self::ReportOnBelief,
+        Self::OverdueUnreviewed,
+    ];
+
     /// The name used in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
