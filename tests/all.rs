@@ -10,6 +10,7 @@ mod decode;
 mod engine;
 mod kafka_source;
 mod lab;
+mod operations;
 mod quarantine;
 mod register;
 mod replay;

@@ -20,7 +20,8 @@ use tokio_rustls::TlsAcceptor;
 pub use token::Token;
 
 use super::health::Health;
-use super::journal::{HttpTrouble, Journal};
+use super::journal::Journal;
+use super::labels::HttpTrouble;
 use super::metrics::Metrics;
 use crate::model::time::Timestamp;
 use token::Standing;

@@ -5,7 +5,7 @@ use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeV
 use super::{Maker, Metrics, seconds, signed, unix};
 use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
-use crate::telemetry::journal::FeedTrouble;
+use crate::telemetry::labels::FeedTrouble;
 
 /// Metrics of the feeds.
 pub(in crate::telemetry) struct Feeds {
