@@ -2,6 +2,8 @@
 
 #[path = "daemon/certificates.rs"]
 mod certificates;
+#[path = "daemon/discretion.rs"]
+mod discretion;
 #[path = "daemon/faults.rs"]
 mod faults;
 #[path = "daemon/hospital.rs"]

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::certificates::{Authority, Files};
-use super::process::{Process, config_text};
+use super::process::{More, Process, config_text};
 use crate::support::Broker;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -58,7 +58,7 @@ fn metrics_come_over_tls_for_the_token_whatever_silent_clients_do() {
     );
     let text = config_text(&broker, "http", folder.path(), "1s", "");
     let secrets = folder.path().to_str().unwrap();
-    let mut process = Process::start_with(folder.path(), &text, &guarded, &[("SECRETS", secrets)]);
+    let mut process = Process::start_with(folder.path(), &text, &More { http: &guarded, variables: &[("SECRETS", secrets)], ..More::default() });
     let client = Client::new(&authority);
     let address = process.http();
     let get = |path: &str, token: Option<&str>| client.get(address, path, token);
@@ -102,7 +102,7 @@ fn a_supervisor_is_told_when_it_is_ready_alive_and_ending() {
     };
     let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "3000000")];
     let text = config_text(&broker, "notify", folder.path(), "1s", "");
-    let process = Process::start_with(folder.path(), &text, "", &variables);
+    let process = Process::start_with(folder.path(), &text, &More { variables: &variables, ..More::default() });
     assert!((0..120).any(|_| heard().starts_with("READY=1\nWATCHDOG=1\n")));
     assert!(heard().starts_with("WATCHDOG=1\n"));
     assert_eq!(process.terminate().code(), Some(0));

@@ -34,25 +34,36 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
+/// What a daemon is started with beside its configuration.
+#[derive(Default)]
+pub(crate) struct More<'m> {
+    /// Settings of `[http]`.
+    pub(crate) http: &'m str,
+    pub(crate) flags: &'m [&'m str],
+    /// Environment variables.
+    pub(crate) variables: &'m [(&'m str, &'m str)],
+}
+
 impl Process {
     /// Starts the daemon with a configuration, to which its port is added.
     pub(crate) fn start(folder: &Path, text: &str) -> Self {
-        Self::start_with(folder, text, "", &[])
+        Self::start_with(folder, text, &More::default())
     }
 
-    /// Starts the daemon with more settings of `[http]` and variables of its own.
-    pub(crate) fn start_with(folder: &Path, text: &str, more: &str, variables: &[(&str, &str)]) -> Self {
+    /// The same with more. What it says stands in `stderr.log` and `stdout.log`.
+    pub(crate) fn start_with(folder: &Path, text: &str, more: &More<'_>) -> Self {
         let http = free_address();
         let config = folder.join("config.toml");
-        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n{more}")).unwrap();
+        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n{}", more.http)).unwrap();
         let log = folder.join("stderr.log");
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_chartsentry"))
             .args(["run", "--config", config.to_str().unwrap()])
-            .envs(variables.iter().copied())
+            .args(more.flags)
+            .envs(more.variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file)
+            .stdout(open(&folder.join("stdout.log")))
+            .stderr(open(&log))
             .spawn()
             .unwrap();
         Self { child, http, log }
