@@ -58,7 +58,11 @@ fn metrics_come_over_tls_for_the_token_whatever_silent_clients_do() {
     );
     let text = config_text(&broker, "http", folder.path(), "1s", "");
     let secrets = folder.path().to_str().unwrap();
-    let mut process = Process::start_with(folder.path(), &text, &More { http: &guarded, variables: &[("SECRETS", secrets)], ..More::default() });
+    let mut process = Process::start_with(
+        folder.path(),
+        &text,
+        &More { http: &guarded, variables: &[("SECRETS", secrets)], ..More::default() },
+    );
     let client = Client::new(&authority);
     let address = process.http();
     let get = |path: &str, token: Option<&str>| client.get(address, path, token);
