@@ -7,6 +7,7 @@
 
 mod entry;
 mod http;
+mod kafka_security;
 mod overlay;
 mod policy;
 mod problem;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use http::HttpSettings;
+pub use kafka_security::OauthSettings;
 pub use policy::policy_hash;
 pub use problem::{Invalid, Problem, nearest};
 pub use secret::{Keeper, RunProgram, Secret, SecretRef};
@@ -199,14 +201,7 @@ impl Config {
                     .to_owned(),
             );
         }
-        for (key, property) in &self.kafka.properties {
-            if matches!(property, Property::Plain(_)) && (key.ends_with("password") || key.ends_with("secret")) {
-                warnings.push(format!(
-                    "kafka.properties.{key} stands in the file: name a secret instead, as {}",
-                    SecretRef::FORMS
-                ));
-            }
-        }
+        warnings.extend(kafka_security::warnings(&self.kafka));
         if self.register.escalate_to.len() == 1 {
             warnings.push(
                 "register.escalate_to names one person: two are needed where a deadline passes unreviewed".to_owned(),

@@ -2,8 +2,10 @@
 //! verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
+use super::kafka_security::{self, OauthSettings};
 use super::raw::Value;
 use super::secret::SecretRef;
 use super::section::{Section, parsed};
@@ -60,13 +62,25 @@ pub struct KafkaSettings {
     pub quarantine_topic: Option<String>,
     /// Handed to librdkafka.
     pub properties: BTreeMap<String, Property>,
+    /// The tokens of SASL OAUTHBEARER; none by default.
+    pub oauth: Option<OauthSettings>,
 }
 
 /// A value of `[kafka.properties]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Property {
     Plain(String),
     Secret(SecretRef),
+}
+
+/// What stands plainly in the file may be a password all the same.
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(_) => f.write_str("Plain(***)"),
+            Self::Secret(reference) => f.debug_tuple("Secret").field(reference).finish(),
+        }
+    }
 }
 
 /// `[store]`
@@ -164,7 +178,9 @@ pub(super) fn kafka(mut section: Section<'_>) -> KafkaSettings {
         handoff_topic: section.get("handoff_topic", topic, as_topic),
         quarantine_topic: section.get("quarantine_topic", topic, as_topic),
         properties: properties(section.child("properties")),
+        oauth: kafka_security::oauth(section.child("oauth")),
     };
+    kafka_security::check_token(&section, &settings);
     if settings.access_topics.is_empty() {
         section.complain("access_topics", "an empty list", "at least one topic of audit events");
     }
@@ -226,6 +242,7 @@ fn properties(mut section: Section<'_>) -> BTreeMap<String, Property> {
         };
         properties.extend(property.map(|property| (key.to_owned(), property)));
     }
+    kafka_security::check_properties(&section, &properties);
     section.finish();
     properties
 }

@@ -1,4 +1,4 @@
-//! The words of the trade: times, accesses, context facts, incidents. Depends on nothing else in
+//! The words of the trade: times, accesses, context facts, incidents, tokens. Depends on nothing else in
 //! this crate and does no I/O.
 
 pub mod access;
@@ -7,3 +7,4 @@ pub mod incident;
 pub mod reject;
 pub mod span;
 pub mod time;
+pub mod token;

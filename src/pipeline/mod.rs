@@ -17,3 +17,4 @@ pub mod register;
 pub mod replay;
 pub mod rights;
 pub mod take;
+pub mod token;

@@ -16,6 +16,8 @@ use super::event::{Position, TopicPartition};
 
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// What librdkafka may say before a question.
+const MOST_SAYINGS: usize = 1000;
 
 /// A topic that exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +53,23 @@ impl Cluster {
         let mut config = connection.consumer_config();
         // A client without a group may ask everything here, and needs no right to the group.
         config.remove("group.id");
-        let client = BaseConsumer::from_config_and_context(&config, Callbacks::default())
+        let client = BaseConsumer::from_config_and_context(&config, Callbacks::new(connection.token.clone()))
             .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
-        Ok(Self { connection: connection.clone(), client })
+        let cluster = Self { connection: connection.clone(), client };
+        cluster.listen();
+        Ok(cluster)
+    }
+
+    /// Lets librdkafka say what it has to say, one thing at a time, until it is silent. It also asks for tokens here,
+    /// and without one no question is answered.
+    fn listen(&self) {
+        for _ in 0..MOST_SAYINGS {
+            let calls = self.client.context().calls();
+            let is_silent = self.client.poll(Duration::ZERO).is_none();
+            if is_silent && self.client.context().calls() == calls {
+                return;
+            }
+        }
     }
 
     /// Every topic that this client may see, sorted by name, Kafka's own included.
@@ -62,6 +78,7 @@ impl Cluster {
     ///
     /// When no broker answers.
     pub fn topics(&self) -> Result<Vec<TopicInfo>, KafkaError> {
+        self.listen();
         let metadata = self.client.fetch_metadata(None, ANSWER).map_err(|error| self.unreachable(&error))?;
         let found = metadata.topics().iter();
         let mut topics: Vec<TopicInfo> = found.map(info).collect();
@@ -77,6 +94,7 @@ impl Cluster {
     pub fn partitions(&self, topics: &[String]) -> Result<Vec<TopicPartition>, KafkaError> {
         let mut found = Vec::new();
         for name in topics {
+            self.listen();
             let metadata = self.client.fetch_metadata(Some(name), ANSWER).map_err(|error| self.unreachable(&error))?;
             let topic = metadata.topics().iter().find(|topic| topic.name() == name);
             let info = topic.filter(|topic| topic.error().is_none()).map(info);
@@ -109,6 +127,7 @@ impl Cluster {
     pub fn end_offsets(&self, topics: &[String]) -> Result<Vec<Position>, KafkaError> {
         let mut ends = Vec::new();
         for partition in self.partitions(topics)? {
+            self.listen();
             let (_, offset) = self
                 .client
                 .fetch_watermarks(&partition.topic, partition.partition, ANSWER)
@@ -143,9 +162,9 @@ impl Cluster {
 
     /// librdkafka answers only that the transport failed; why, it says aside.
     fn unreachable(&self, error: &ClientError) -> KafkaError {
-        while self.client.poll(Duration::ZERO).is_some() {}
+        self.listen();
         let reason = self.client.context().take_reason().unwrap_or_else(|| words(error));
-        KafkaError::Unreachable { brokers: self.connection.brokers.clone(), reason }
+        KafkaError::unreachable(&self.connection.brokers, reason)
     }
 }
 

@@ -1,15 +1,18 @@
 //! What librdkafka calls back.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
+
+use crate::model::token::TokenSource;
 
 /// What the group asks of this member.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(super) struct Callbacks {
     closing: AtomicBool,
     /// Calls so far: a poll that led to none found nothing more to say.
     calls: AtomicUsize,
+    token: Option<TokenSource>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -35,6 +39,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Callbacks {
+    /// `token` is what SASL OAUTHBEARER shows to the broker.
+    pub(super) fn new(token: Option<TokenSource>) -> Self {
+        Self { token, ..Self::default() }
+    }
+
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         locked(&self.rebalances).pop_front()
     }
@@ -58,6 +67,8 @@ impl Callbacks {
 }
 
 impl ClientContext for Callbacks {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.called();
         match level {
@@ -71,9 +82,26 @@ impl ClientContext for Callbacks {
         }
     }
 
-    fn error(&self, _error: KafkaError, reason: &str) {
+    /// That all brokers are away follows from why each of them is, so it takes no other reason's place.
+    fn error(&self, error: KafkaError, reason: &str) {
         self.called();
-        *locked(&self.reason) = Some(reason.to_owned());
+        let is_summary = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        let mut kept = locked(&self.reason);
+        if !is_summary || kept.is_none() {
+            *kept = Some(reason.to_owned());
+        }
+    }
+
+    /// Only called for SASL OAUTHBEARER. librdkafka tells a failure as an error and asks again ten seconds later.
+    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.called();
+        let source = self.token.as_ref().ok_or("[kafka.oauth] token is not set")?;
+        let token = source.fetch().inspect_err(|error| tracing::warn!("{error}"))?;
+        Ok(OAuthToken {
+            token: token.expose().to_owned(),
+            principal_name: token.principal().to_owned(),
+            lifetime_ms: token.expires_at().0 / 1_000,
+        })
     }
 
     /// Statistics are only made when `statistics.interval.ms` is set, and then wanted in the log.
@@ -113,5 +141,41 @@ pub(super) fn give_up(consumer: &BaseConsumer<Callbacks>, list: &TopicPartitionL
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::{SECOND, Timestamp};
+    use crate::model::token::Token;
+
+    #[test]
+    fn that_all_brokers_are_away_hides_no_better_reason() {
+        let callbacks = Callbacks::default();
+        callbacks.error(KafkaError::Global(RDKafkaErrorCode::SSL), "wrong authority");
+        callbacks.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(callbacks.take_reason().unwrap(), "wrong authority");
+    }
+
+    #[test]
+    fn that_all_brokers_are_away_is_better_than_no_reason() {
+        let callbacks = Callbacks::default();
+        callbacks.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(callbacks.take_reason().unwrap(), "1/1 brokers are down");
+    }
+
+    #[test]
+    fn a_token_is_given_with_its_principal_and_its_end_in_milliseconds() {
+        let fetch = || Token::read("abc", Some("watcher"), Timestamp(SECOND));
+        let given = Callbacks::new(Some(TokenSource::new(fetch))).generate_oauth_token(None).unwrap();
+        assert_eq!((given.token.as_str(), given.principal_name.as_str()), ("abc", "watcher"));
+        assert_eq!(given.lifetime_ms, 3_601_000);
+    }
+
+    #[test]
+    fn without_a_token_the_setting_is_named() {
+        let why = Callbacks::default().generate_oauth_token(None).err().unwrap().to_string();
+        assert_eq!(why, "[kafka.oauth] token is not set");
     }
 }

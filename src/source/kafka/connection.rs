@@ -4,6 +4,8 @@ use std::fmt;
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
+use crate::model::token::TokenSource;
+
 /// librdkafka properties that chartsentry sets itself, whatever `[kafka.properties]` says: positions
 /// are kept in the store, and the end of a partition must be seen.
 pub const RESERVED_PROPERTIES: [&str; 7] = [
@@ -25,13 +27,15 @@ pub struct Connection {
     pub group_id: String,
     /// Handed to librdkafka as they are, in this order.
     pub properties: Vec<(String, String)>,
+    /// What SASL OAUTHBEARER shows to the broker; not needed by any other mechanism.
+    pub token: Option<TokenSource>,
 }
 
 impl Connection {
     /// A connection without further properties.
     #[must_use]
     pub fn new(brokers: impl Into<String>, group_id: impl Into<String>) -> Self {
-        Self { brokers: brokers.into(), group_id: group_id.into(), properties: Vec::new() }
+        Self { brokers: brokers.into(), group_id: group_id.into(), properties: Vec::new(), token: None }
     }
 
     /// librdkafka's configuration for a client that is no consumer (producer, administrator).
@@ -75,8 +79,9 @@ impl Connection {
             }
         }
         config.set("bootstrap.servers", &self.brokers);
-        // Which lines are wanted is the log's own setting; debug lines come only with property "debug".
-        config.set_log_level(RDKafkaLogLevel::Debug);
+        // Which lines are wanted is the log's own setting. At the level of debug, reasons name librdkafka's source, too.
+        let is_debug = self.properties.iter().any(|(key, _)| key == "debug");
+        config.set_log_level(if is_debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
     }
 }
 
@@ -88,6 +93,7 @@ impl fmt::Debug for Connection {
             .field("brokers", &self.brokers)
             .field("group_id", &self.group_id)
             .field("properties", &keys)
+            .field("token", &self.token)
             .finish()
     }
 }

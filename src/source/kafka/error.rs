@@ -28,6 +28,16 @@ pub enum KafkaError {
         /// librdkafka's words.
         reason: String,
     },
+    /// A broker is there, but does not take this client, or is not one that it may trust.
+    #[error("no connection to Kafka at {brokers}: {reason}; {advice}")]
+    Refused {
+        /// As configured.
+        brokers: String,
+        /// librdkafka's words.
+        reason: String,
+        /// What to look at.
+        advice: &'static str,
+    },
     /// A topic is missing.
     #[error("topic \"{topic}\" does not exist at {brokers}; create it or correct its name in [kafka]")]
     NoTopic {
@@ -59,7 +69,33 @@ impl KafkaError {
             other => Self::Client { brokers: brokers.to_owned(), reason: words(&other) },
         }
     }
+
+    /// Says why no question is answered.
+    pub(super) fn unreachable(brokers: &str, reason: String) -> Self {
+        let brokers = brokers.to_owned();
+        match ADVICE.iter().find(|(sign, _)| reason.contains(sign)) {
+            Some(&(_, advice)) => Self::Refused { brokers, reason, advice },
+            None => Self::Unreachable { brokers, reason },
+        }
+    }
 }
+
+/// What librdkafka's reasons hold, and what to look at then. The first that fits counts.
+const ADVICE: [(&str, &str); 10] = [
+    ("certificate verify failed", "check ssl.ca.location, and that the broker's certificate names its host"),
+    ("alert bad certificate", CERTIFICATE),
+    ("alert certificate required", CERTIFICATE),
+    ("alert unknown ca", CERTIFICATE),
+    ("alert certificate unknown", CERTIFICATE),
+    ("mechanism handshake failed", "check sasl.mechanism"),
+    ("OAUTHBEARER", "check [kafka.oauth] token"),
+    ("SASL authentication error", "check sasl.mechanism, sasl.username and sasl.password"),
+    ("security.protocol", "check security.protocol: the broker expects another one at this port"),
+    ("PLAINTEXT broker listener", "check security.protocol: the broker expects another one at this port"),
+];
+
+const CERTIFICATE: &str = "the broker asks for a certificate of an authority that it trusts: set \
+                           ssl.certificate.location and ssl.key.location";
 
 /// librdkafka's words without the kind of call that failed.
 pub(super) fn words(error: &ClientError) -> String {
@@ -74,4 +110,40 @@ pub(super) fn words(error: &ClientError) -> String {
 /// The code of an error: a closed set, fit for a metric's label.
 pub(super) fn code(error: &ClientError) -> String {
     error.rdkafka_error_code().map_or_else(|| "Client".to_owned(), |code| format!("{code:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::RDKafkaConfRes;
+
+    use super::*;
+
+    #[test]
+    fn a_property_that_is_refused_is_named_without_its_value() {
+        let text = |text: &str| text.to_owned();
+        let refused = RDKafkaConfRes::RD_KAFKA_CONF_INVALID;
+        let error = ClientError::ClientConfig(refused, text("hunter2?"), text("ssl.key.password"), text("hunter2"));
+        let said = KafkaError::starting("kafka:9092", error).to_string();
+        assert!(said.contains("ssl.key.password") && !said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_look_at() {
+        for (reason, advice) in [
+            ("SSL handshake failed: SSL routines::certificate verify failed: no authority", "ssl.ca.location"),
+            ("Receive failed: SSL routines::ssl/tls alert bad certificate: SSL alert number 42", "ssl.key.location"),
+            ("SASL authentication error: Authentication failed: SCRAM-SHA-512", "sasl.password"),
+            ("Failed to acquire SASL OAUTHBEARER token: the token expired", "[kafka.oauth] token"),
+            ("might be caused by incorrect security.protocol configuration", "the broker expects another one"),
+        ] {
+            let said = KafkaError::unreachable("kafka:9093", reason.to_owned()).to_string();
+            assert!(said.contains(reason) && said.contains(advice), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_broker_that_is_away_is_not_said_to_refuse() {
+        let said = KafkaError::unreachable("kafka:9092", "Connect failed: Connection refused".to_owned()).to_string();
+        assert!(said.contains("check [kafka] brokers"), "{said}");
+    }
 }

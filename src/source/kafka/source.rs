@@ -97,9 +97,11 @@ impl Running {
         reading: &Reading,
         start_at: StartAt,
     ) -> Result<Self, KafkaError> {
-        let consumer: BaseConsumer<Callbacks> =
-            BaseConsumer::from_config_and_context(&connection.consumer_config(), Callbacks::default())
-                .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
+        let consumer: BaseConsumer<Callbacks> = BaseConsumer::from_config_and_context(
+            &connection.consumer_config(),
+            Callbacks::new(connection.token.clone()),
+        )
+        .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
         let named: BTreeSet<&str> = topics.iter().map(String::as_str).collect();
         if fixed.is_none() {
             let subscribed: Vec<&str> = named.iter().copied().collect();
