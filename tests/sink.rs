@@ -12,6 +12,7 @@ use chartsentry::sink::backoff::Backoff;
 use chartsentry::sink::driver::{Driver, Next, Pass};
 use chartsentry::sink::encode::Encoder;
 use chartsentry::sink::file::FileSink;
+use chartsentry::sink::kafka_context::Publishing;
 use chartsentry::sink::open::{Sink, open};
 use chartsentry::sink::pseudonym::{Identifiers, Pseudonymizer, Role};
 use chartsentry::sink::settings::{Format, SinkSettings};
@@ -438,7 +439,7 @@ async fn a_configured_udp_sink_keeps_to_what_receivers_take() {
     let address = receiver.local_addr().unwrap();
     let text = format!("name = \"siem\"\nkind = \"syslog\"\naddress = \"udp://{address}\"\npseudonym_key = \"file:k\"");
     let settings: SinkSettings = toml::from_str(&text).unwrap();
-    let mut sink = open(&settings, Some("key"), &BTreeMap::new(), "ehr-1").unwrap();
+    let mut sink = open(&settings, Some("key"), &Publishing::default(), "ehr-1").unwrap();
     let mut handoff = handoff_json("i1", 1);
     handoff["contributions"] = json!([{"id": "x", "weight": 1.0, "reason": "ä".repeat(3_000)}]);
     let message = sink.encoder.encode(&entry(&handoff)).unwrap();
@@ -451,5 +452,5 @@ async fn a_configured_udp_sink_keeps_to_what_receivers_take() {
     let (head, body) = text.split_once(" - CEF:0").unwrap();
     assert_eq!(head, "<107>1 1970-01-01T00:00:00.000000Z ehr-1 chartsentry - user_burst");
     assert!(parse_cef(&format!("CEF:0{body}")).1["msg"].ends_with('…'));
-    assert!(open(&settings, None, &BTreeMap::new(), "h").err().unwrap().contains("pseudonym_key"));
+    assert!(open(&settings, None, &Publishing::default(), "h").err().unwrap().contains("pseudonym_key"));
 }

@@ -5,8 +5,9 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use super::daemon::{connection, endpoint, http_tls, producer_properties, store_options};
+use super::daemon::{connection, endpoint, http_tls, publishing, store_options};
 use crate::config::{Config, Secrets, SourceSettings, Target};
+use crate::model::token::TokenSource;
 use crate::sink::kafka::KafkaSink;
 use crate::source::kafka::{Cluster, Connection};
 use crate::source::syslog::{Transport, check_tls};
@@ -22,7 +23,9 @@ pub type Attempt = Box<dyn FnOnce() -> Result<String, String>>;
 #[must_use]
 pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
     let connection = connection(config, secrets);
-    let mut probes: Vec<(String, Attempt)> = vec![("broker".to_owned(), broker(connection.clone()))];
+    let mut probes: Vec<(String, Attempt)> = Vec::new();
+    probes.extend(connection.token.clone().map(|source| ("token".to_owned(), token(source))));
+    probes.push(("broker".to_owned(), broker(connection.clone())));
     let kafka = &config.kafka;
     let topics = [
         kafka.access_topics.as_slice(),
@@ -42,9 +45,9 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
             Target::SyslogUdp(address) => udp(address.clone()),
             Target::File(path) => file(path),
             Target::Kafka(name) => {
-                let (properties, name) = (producer_properties(config, secrets), name.clone());
+                let (publishing, name) = (publishing(config, secrets), name.clone());
                 Box::new(move || {
-                    KafkaSink::new(&properties, &name)?.check(PATIENCE)?;
+                    KafkaSink::new(&publishing, &name)?.check(PATIENCE)?;
                     Ok(format!("topic {name}"))
                 })
             }
@@ -79,6 +82,10 @@ fn listener(source: SourceSettings, secrets: Secrets) -> Attempt {
         };
         bound.map(|()| format!("{source} is free")).map_err(|error| format!("cannot listen on {source}: {error}"))
     })
+}
+
+fn token(source: TokenSource) -> Attempt {
+    Box::new(move || source.fetch().map(|token| format!("fetched, valid until {}", token.expires_at())))
 }
 
 fn broker(connection: Connection) -> Attempt {

@@ -1,6 +1,5 @@
 //! Handoffs published to a topic: key = incident id, so that one partition keeps an incident's order.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -9,6 +8,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
+use super::kafka_context::{Context, Publishing, words};
 use super::{Message, Outcome, Transport};
 
 /// How long librdkafka itself tries to deliver, unless the properties say otherwise.
@@ -17,28 +17,25 @@ const DELIVERY_TIMEOUT_MS: &str = "30000";
 /// Publishes to one topic with `acks=all` and idempotence.
 pub struct KafkaSink {
     config: ClientConfig,
+    context: Context,
     topic: String,
     /// Absent after a fatal error, until the next attempt.
-    producer: Option<FutureProducer>,
+    producer: Option<FutureProducer<Context>>,
 }
 
 impl KafkaSink {
-    /// `properties` go to librdkafka as they are (`bootstrap.servers` among them); what durability needs
-    /// is set on top.
+    /// Readies a producer; nothing is sent yet.
     ///
     /// # Errors
     /// When librdkafka does not accept the properties.
-    pub fn new(properties: &BTreeMap<String, String>, topic: &str) -> Result<Self, String> {
-        let mut config = ClientConfig::new();
-        for (name, value) in properties {
-            config.set(name, value);
-        }
-        if !properties.contains_key("message.timeout.ms") && !properties.contains_key("delivery.timeout.ms") {
-            config.set("message.timeout.ms", DELIVERY_TIMEOUT_MS);
-        }
-        config.set("acks", "all").set("enable.idempotence", "true");
-        let mut sink = Self { config, topic: topic.to_owned(), producer: None };
-        sink.producer().map_err(|error| format!("cannot set up the topic {topic}: {error}"))?;
+    pub fn new(publishing: &Publishing, topic: &str) -> Result<Self, String> {
+        let is_set = |name: &str| publishing.properties.contains_key(name);
+        let timeout = [("message.timeout.ms", DELIVERY_TIMEOUT_MS)];
+        let has_timeout = is_set("message.timeout.ms") || is_set("delivery.timeout.ms");
+        let config = publishing.config(if has_timeout { &[] } else { &timeout });
+        let context = Context::new(publishing.token.clone());
+        let mut sink = Self { config, context, topic: topic.to_owned(), producer: None };
+        sink.producer().map_err(|error| format!("cannot set up the topic {topic}: {}", words(&error)))?;
         Ok(sink)
     }
 
@@ -47,8 +44,8 @@ impl KafkaSink {
     /// # Errors
     /// When no broker answers or the topic is not there.
     pub fn check(&mut self, patience: Duration) -> Result<(), String> {
-        let topic = self.topic.clone();
-        let complaint = |error: KafkaError| format!("cannot reach the topic {topic}: {error}");
+        let (topic, context) = (self.topic.clone(), self.context.clone());
+        let complaint = |error: KafkaError| format!("cannot reach the topic {topic}: {}", context.explain(&error));
         let metadata = self.producer().and_then(|made| made.client().fetch_metadata(Some(&topic), patience));
         match metadata.map_err(complaint)?.topics().first().and_then(|found| found.error()) {
             None => Ok(()),
@@ -56,9 +53,9 @@ impl KafkaSink {
         }
     }
 
-    fn producer(&mut self) -> Result<&FutureProducer, KafkaError> {
+    fn producer(&mut self) -> Result<&FutureProducer<Context>, KafkaError> {
         if self.producer.is_none() {
-            self.producer = Some(self.config.create()?);
+            self.producer = Some(self.config.create_with_context(self.context.clone())?);
         }
         self.producer.as_ref().ok_or(KafkaError::Canceled)
     }
@@ -110,11 +107,14 @@ impl Transport for KafkaSink {
 
 impl KafkaSink {
     fn failed(&mut self, error: &KafkaError) -> Outcome {
-        let why = format!("cannot publish to the topic {}: {error}", self.topic);
+        let about = format!("cannot publish to the topic {}", self.topic);
+        if is_permanent(error) {
+            return Outcome::Refused(format!("{about}: {}", words(error)));
+        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.producer = None;
         }
-        if is_permanent(error) { Outcome::Refused(why) } else { Outcome::Retry(why) }
+        Outcome::Retry(format!("{about}: {}", self.context.explain(error)))
     }
 }
 
@@ -152,16 +152,20 @@ mod tests {
         }
     }
 
-    fn properties(servers: &str) -> BTreeMap<String, String> {
-        let pairs = [("bootstrap.servers", servers), ("message.timeout.ms", "1000"), ("acks", "0")];
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    fn publishing(properties: &[(&str, &str)]) -> Publishing {
+        let pairs = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Publishing { properties: pairs.collect(), token: None }
+    }
+
+    fn to(servers: &str) -> Publishing {
+        publishing(&[("bootstrap.servers", servers), ("message.timeout.ms", "1000"), ("acks", "0")])
     }
 
     #[tokio::test]
     async fn messages_arrive_with_their_key_and_id() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("handoffs", 1, 1).unwrap();
-        let mut sink = KafkaSink::new(&properties(&cluster.bootstrap_servers()), "handoffs").unwrap();
+        let mut sink = KafkaSink::new(&to(&cluster.bootstrap_servers()), "handoffs").unwrap();
         sink.check(Duration::from_secs(10)).unwrap();
         let batch = [message("i1", "one"), message("i2", &"x".repeat(2_000_000)), message("i3", "three")];
         let outcomes = sink.send(&batch).await;
@@ -185,15 +189,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_is_away_is_tried_again() {
-        let mut sink = KafkaSink::new(&properties("127.0.0.1:1"), "handoffs").unwrap();
+        let mut sink = KafkaSink::new(&to("127.0.0.1:1"), "handoffs").unwrap();
         let outcomes = sink.send(&[message("i1", "one")]).await;
         assert!(matches!(&outcomes[..], [Outcome::Retry(why)] if why.contains("handoffs")), "{outcomes:?}");
         assert!(sink.check(Duration::from_millis(100)).unwrap_err().contains("handoffs"));
     }
 
+    #[tokio::test]
+    async fn a_message_that_does_not_arrive_is_told_with_the_reason() {
+        let mut sink = KafkaSink::new(&to("127.0.0.1:1"), "handoffs").unwrap();
+        let outcomes = sink.send(&[message("i1", "one")]).await;
+        assert!(matches!(&outcomes[..], [Outcome::Retry(why)] if why.contains("Connect to")), "{outcomes:?}");
+    }
+
     #[test]
     fn unknown_properties_are_named() {
-        let wrong = [("no.such.property".to_owned(), "1".to_owned())].into();
+        let wrong = publishing(&[("no.such.property", "1")]);
         assert!(KafkaSink::new(&wrong, "handoffs").err().unwrap().contains("no.such.property"));
+    }
+
+    #[test]
+    fn a_property_that_is_refused_is_named_without_its_value() {
+        let wrong = publishing(&[("security.protocol", "hunter2")]);
+        let why = KafkaSink::new(&wrong, "handoffs").err().unwrap();
+        assert!(why.contains("security.protocol") && !why.contains("hunter2"), "{why}");
     }
 }

@@ -1,14 +1,17 @@
 //! Records of which the sender learns what became of each: copies of what could not be used, and what is fed again.
 
-use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientContext, Message};
+use rdkafka::Message;
+
+use super::kafka_context::{Context, Publishing, words};
 
 /// Records of this size and more go alone, so that none is refused for its company. In bytes.
 const ALONE: &str = "16384";
@@ -50,9 +53,30 @@ pub struct Poster {
 
 /// What became of the records that are not on their way any more, by ticket.
 #[derive(Clone, Default)]
-struct Landings(Arc<Mutex<Vec<(usize, Landing)>>>);
+struct Landings {
+    landed: Arc<Mutex<Vec<(usize, Landing)>>>,
+    context: Context,
+}
 
-impl ClientContext for Landings {}
+impl ClientContext for Landings {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.context.error(error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.context.stats_raw(statistics);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.context.generate_oauth_token(config)
+    }
+}
 
 impl ProducerContext for Landings {
     type DeliveryOpaque = usize;
@@ -62,7 +86,7 @@ impl ProducerContext for Landings {
             Ok(message) => Landing::At { partition: message.partition(), offset: message.offset() },
             Err((error, _)) => refused(error),
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, landing));
+        self.landed.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, landing));
     }
 }
 
@@ -76,21 +100,17 @@ fn refused(error: &KafkaError) -> Landing {
 }
 
 impl Poster {
-    /// `properties` go to librdkafka as they are, `bootstrap.servers` among them.
+    /// Readies a producer; nothing is sent yet.
     ///
     /// # Errors
     /// When librdkafka does not accept the properties.
-    pub fn new(properties: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut config = ClientConfig::new();
-        config.set("linger.ms", "1").set("queue.buffering.max.kbytes", QUEUE);
-        for (name, value) in properties {
-            config.set(name, value);
-        }
+    pub fn new(publishing: &Publishing) -> Result<Self, String> {
+        let mut config = publishing.config(&[("linger.ms", "1"), ("queue.buffering.max.kbytes", QUEUE)]);
         // A record that comes twice does no harm here; a refused one must not end the idempotent producer's epoch.
-        config.set("acks", "all").set("enable.idempotence", "false").set("batch.size", ALONE);
-        let landings = Landings::default();
+        config.set("enable.idempotence", "false").set("batch.size", ALONE);
+        let landings = Landings { context: Context::new(publishing.token.clone()), ..Landings::default() };
         let producer = ThreadedProducer::from_config_and_context(&config, landings.clone())
-            .map_err(|error| format!("cannot set up publishing to Kafka: {error}"))?;
+            .map_err(|error| format!("cannot set up publishing to Kafka: {}", words(&error)))?;
         Ok(Self { producer, landings })
     }
 
@@ -117,7 +137,7 @@ impl Poster {
     /// What became of records since the last call, by ticket.
     #[must_use]
     pub fn landed(&self) -> Vec<(usize, Landing)> {
-        std::mem::take(&mut *self.landings.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.landings.landed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

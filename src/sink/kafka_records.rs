@@ -1,15 +1,17 @@
 //! Plain records published to any topic: the demo's log.
 
-use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+
+use super::kafka_context::{Context, Publishing, words};
 
 /// How long to wait when librdkafka's queue is full.
 const FULL: Duration = Duration::from_millis(5);
@@ -24,36 +26,52 @@ pub struct RecordPublisher {
 
 /// The first failure since it was last asked for, and how many there were.
 #[derive(Clone, Default)]
-struct Failures(Arc<Mutex<Option<(String, u64)>>>);
+struct Failures {
+    first: Arc<Mutex<Option<(String, u64)>>>,
+    context: Context,
+}
 
-impl ClientContext for Failures {}
+impl ClientContext for Failures {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.context.error(error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.context.stats_raw(statistics);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.context.generate_oauth_token(config)
+    }
+}
 
 impl ProducerContext for Failures {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| (error.to_string(), 0)).1 += 1;
+            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| (self.context.explain(error), 0)).1 += 1;
         }
     }
 }
 
 impl RecordPublisher {
-    /// `properties` go to librdkafka as they are, `bootstrap.servers` among them.
+    /// Readies a producer; nothing is sent yet.
     ///
     /// # Errors
     /// When librdkafka does not accept the properties.
-    pub fn new(properties: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut config = ClientConfig::new();
-        config.set("linger.ms", "5");
-        for (name, value) in properties {
-            config.set(name, value);
-        }
-        config.set("acks", "all").set("enable.idempotence", "true");
-        let failures = Failures::default();
+    pub fn new(publishing: &Publishing) -> Result<Self, String> {
+        let config = publishing.config(&[("linger.ms", "5")]);
+        let failures = Failures { context: Context::new(publishing.token.clone()), ..Failures::default() };
         let producer = ThreadedProducer::from_config_and_context(&config, failures.clone())
-            .map_err(|error| format!("cannot set up publishing to Kafka: {error}"))?;
+            .map_err(|error| format!("cannot set up publishing to Kafka: {}", words(&error)))?;
         Ok(Self { producer, failures })
     }
 
@@ -95,11 +113,25 @@ impl RecordPublisher {
     /// What it does not have.
     pub fn flush(&self, patience: Duration) -> Result<(), String> {
         let flushed = self.producer.flush(patience);
-        let failed = self.failures.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failed = self.failures.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (failed, flushed) {
             (Some((error, count)), _) => Err(format!("{count} records were not published: {error}")),
-            (None, Err(error)) => Err(format!("not every record was published in time: {error}")),
+            (None, Err(error)) => {
+                Err(format!("not every record was published in time: {}", self.failures.context.explain(&error)))
+            }
             (None, Ok(())) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_that_is_refused_is_named_without_its_value() {
+        let properties = [("security.protocol".to_owned(), "hunter2".to_owned())].into();
+        let why = RecordPublisher::new(&Publishing { properties, token: None }).err().unwrap();
+        assert!(why.contains("security.protocol") && !why.contains("hunter2"), "{why}");
     }
 }

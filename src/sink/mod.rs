@@ -10,6 +10,7 @@ pub mod driver;
 pub mod encode;
 pub mod file;
 pub mod kafka;
+pub mod kafka_context;
 pub mod kafka_posts;
 pub mod kafka_records;
 pub mod open;

@@ -1,11 +1,11 @@
 //! From settings to a sink that is ready to run.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::encode::Encoder;
 use super::file::FileSink;
 use super::kafka::KafkaSink;
+use super::kafka_context::Publishing;
 use super::pseudonym::{Identifiers, Pseudonymizer};
 use super::settings::{Format, IdentifierMode, Kind, SinkSettings, SyslogAddress};
 use super::syslog::{Framing, Tcp, Udp};
@@ -42,15 +42,15 @@ pub struct Sink<T> {
     pub transport: T,
 }
 
-/// Readies a sink; nothing is sent or connected yet. `pseudonym_key` is the secret itself, `kafka` what
-/// librdkafka gets, `hostname` this machine's name.
+/// Readies a sink; nothing is sent or connected yet. `pseudonym_key` is the secret itself, `kafka` how
+/// to reach it, `hostname` this machine's name.
 ///
 /// # Errors
 /// A sentence that names the sink, the field and what was expected.
 pub fn open(
     settings: &SinkSettings,
     pseudonym_key: Option<&str>,
-    kafka: &BTreeMap<String, String>,
+    kafka: &Publishing,
     hostname: &str,
 ) -> Result<Sink<AnyTransport>, String> {
     settings.validate()?;

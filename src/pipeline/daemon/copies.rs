@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::decode::MAX_RECORD;
 use crate::model::time::Timestamp;
+use crate::sink::kafka_context::Publishing;
 use crate::sink::kafka_posts::{Landing, Post, Poster};
 use crate::store::RecordId;
 use crate::telemetry::{CopyOutcome, Journal};
@@ -87,11 +88,11 @@ impl Copies {
     ///
     /// # Errors
     /// When librdkafka does not accept the properties.
-    pub(super) fn new(topic: &str, properties: &BTreeMap<String, String>) -> Result<Self> {
-        let bound = properties.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
+    pub(super) fn new(topic: &str, publishing: &Publishing) -> Result<Self> {
+        let bound = publishing.properties.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
         Ok(Self {
             topic: topic.to_owned(),
-            poster: Poster::new(properties).map_err(anyhow::Error::msg)?,
+            poster: Poster::new(publishing).map_err(anyhow::Error::msg)?,
             room: bound.unwrap_or(USUAL_ROOM).min(MAX_RECORD),
             next_ticket: 0,
             on_the_way: BTreeMap::new(),

@@ -28,12 +28,12 @@ pub(super) fn random() -> u64 {
 /// # Errors
 /// The first one that cannot be readied.
 pub(super) fn sinks(config: &Config, secrets: &Secrets) -> Result<Vec<Sink<AnyTransport>>> {
-    let properties = settings::producer_properties(config, secrets);
+    let publishing = settings::publishing(config, secrets);
     let hostname = settings::hostname();
     let settings = settings::sinks(config);
     let opened = settings.iter().map(|sink| {
         let key = secrets.pseudonym_keys.get(&sink.name).map(|key| key.expose());
-        open(sink, key, &properties, &hostname).map_err(|error| anyhow!(error))
+        open(sink, key, &publishing, &hostname).map_err(|error| anyhow!(error))
     });
     opened.collect()
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value};
 
 use super::delivery::random;
-use super::{Daemon, Mode, Phase, producer_properties, store_options};
+use super::{Daemon, Mode, Phase, publishing, store_options};
 use crate::breach::handoff::Handoff;
 use crate::config::{Config, Format, Identifiers, Secret, SecretRef, Secrets, SinkSettings, Target};
 use crate::decode::context::Table;
@@ -81,7 +81,7 @@ pub fn run(logs: &Path, folder: &Path, progress: &mut dyn FnMut(Step)) -> Result
         broker.create_topic(topic, partitions)?;
     }
     let (config, secrets) = settings(&broker.brokers(), folder)?;
-    let publisher = RecordPublisher::new(&producer_properties(&config, &secrets)).map_err(anyhow::Error::msg)?;
+    let publisher = RecordPublisher::new(&publishing(&config, &secrets)).map_err(anyhow::Error::msg)?;
     let daemon = Daemon::start(&config, &secrets, Mode::DEMO)?;
     let fed = feed(&daemon, &publisher, &config, &log, &context, progress);
     let fed = match fed {

@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use settings::{
-    connection, endpoint, facility, hostname, producer_properties, sinks as sink_settings, store as store_options,
+    connection, endpoint, facility, hostname, publishing, sinks as sink_settings, store as store_options,
 };
 pub use spool::TOPIC as SYSLOG_TOPIC;
 pub use status::{Phase, Status};
@@ -343,8 +343,7 @@ impl Setup {
         let copies = match &config.kafka.quarantine_topic {
             None => None,
             Some(topic) => {
-                let properties = settings::producer_properties(config, secrets);
-                Some(Copies::new(topic, &properties)?)
+                Some(Copies::new(topic, &settings::publishing(config, secrets))?)
             }
         };
         let run = RunIdentity {

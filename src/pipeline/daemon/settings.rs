@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::breach::handoff::Facility;
 use crate::config::{Config, Format, Identifiers, Secrets, SinkSettings, SourceSettings, SyslogTransport, Target};
 use crate::model::incident::Severity;
+use crate::pipeline::token;
+use crate::sink::kafka_context::Publishing;
 use crate::sink::routing::Route;
 use crate::sink::settings::{self, IdentifierMode, Kind};
 use crate::source::kafka::Connection;
@@ -32,6 +34,7 @@ pub fn connection(config: &Config, secrets: &Secrets) -> Connection {
     let mut connection = Connection::new(config.kafka.brokers.as_str(), config.kafka.group_id.as_str());
     let properties = secrets.kafka_properties.iter();
     connection.properties.extend(properties.map(|(key, value)| (key.clone(), value.expose().to_owned())));
+    connection.token = token::source(config);
     connection
 }
 
@@ -65,9 +68,9 @@ pub fn endpoint(source: &SourceSettings, secrets: &Secrets) -> Result<Endpoint> 
     Ok(Endpoint { name: source.name.clone(), address: source.address.clone(), transport })
 }
 
-/// librdkafka's properties for publishing.
+/// How to publish to Kafka.
 #[must_use]
-pub fn producer_properties(config: &Config, secrets: &Secrets) -> BTreeMap<String, String> {
+pub fn publishing(config: &Config, secrets: &Secrets) -> Publishing {
     // These concern consumers only; librdkafka warns of them on a producer.
     let is_consumers = |key: &str| {
         key.starts_with("fetch.")
@@ -82,7 +85,7 @@ pub fn producer_properties(config: &Config, secrets: &Secrets) -> BTreeMap<Strin
     let mut properties: BTreeMap<String, String> =
         plain.map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
     properties.insert("bootstrap.servers".to_owned(), config.kafka.brokers.clone());
-    properties
+    Publishing { properties, token: token::source(config) }
 }
 
 /// Where the store is and what opens it.

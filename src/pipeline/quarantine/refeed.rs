@@ -12,7 +12,7 @@ use crate::decode::{At, Collected, Decoder};
 use crate::model::access::AccessEvent;
 use crate::model::reject::{Place, RejectCode};
 use crate::model::time::{DAY, Timestamp, Zone};
-use crate::pipeline::daemon::producer_properties;
+use crate::pipeline::daemon::publishing;
 use crate::pipeline::identity;
 use crate::sink::kafka_posts::{Landing, Post, Poster};
 use crate::store::{Quarantined, RecordId, Standing};
@@ -167,8 +167,8 @@ impl Ward {
         let poster = match poster {
             Some(poster) => poster,
             none => {
-                let properties = producer_properties(&self.config, &self.secrets);
-                none.insert(Poster::new(&properties).map_err(anyhow::Error::msg)?)
+                let publishing = publishing(&self.config, &self.secrets);
+                none.insert(Poster::new(&publishing).map_err(anyhow::Error::msg)?)
             }
         };
         let landed = post_all(ready, poster);
