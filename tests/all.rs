@@ -8,6 +8,7 @@ mod config;
 mod daemon;
 mod decode;
 mod engine;
+mod kafka_security;
 mod kafka_source;
 mod lab;
 mod operations;

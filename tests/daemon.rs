@@ -1,7 +1,7 @@
 //! The daemon against librdkafka's own broker and against a real Apache Kafka.
 
 #[path = "daemon/certificates.rs"]
-mod certificates;
+pub(crate) mod certificates;
 #[path = "daemon/discretion.rs"]
 mod discretion;
 #[path = "daemon/faults.rs"]
@@ -19,7 +19,7 @@ mod parity;
 #[path = "daemon/poison.rs"]
 mod poison;
 #[path = "daemon/process.rs"]
-mod process;
+pub(crate) mod process;
 #[path = "daemon/service.rs"]
 mod service;
 #[path = "daemon/syslog.rs"]

@@ -149,7 +149,8 @@ mod tests {
 
     fn poster(servers: &str) -> Poster {
         let pairs = [("bootstrap.servers", servers), ("message.timeout.ms", "1000"), ("message.max.bytes", "50000")];
-        Poster::new(&pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap()
+        let properties = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Poster::new(&Publishing { properties, token: None }).unwrap()
     }
 
     fn post(ticket: usize, value: Option<&[u8]>) -> Post<'_> {

@@ -11,7 +11,7 @@
 #   --brokers N      a cluster; each broker has its own directory DIR/1, DIR/2, ... with its id in the file `pid`
 #   --security DIR   also prints BOOTSTRAP_SSL=, _MTLS= (asks for a certificate), _SCRAM= (user "watcher") and
 #                    _OAUTH= (takes unsigned tokens). DIR holds PEM files: ca.pem (whom to trust) and server.pem (key
-#                    and certificate); and the user's password in scram.password
+#                    and certificate); and the user's password in scram.password. It is copied to `security` in D
 #   --dir D          where; on a directory that an earlier `stop --keep` or a crash left, the same brokers again:
 #                    same data, same ports. Of a cluster, D/1 is its first broker alone
 #
@@ -245,6 +245,10 @@ start() {
   if [[ ${#homes[@]} -gt 0 ]]; then
     launch "${homes[@]}" || fail "a port of the broker in $dir is taken; start a fresh one"
   else
+    if [[ -n $security ]]; then
+      cp -r "$security" "$dir/security"
+      security=$dir/security
+    fi
     prepare "$dir" "$partitions" "$brokers" "$security"
     until launch "${homes[@]}"; do
       [[ $((attempt++)) -lt 5 ]] || fail "found no free ports in five attempts"

@@ -13,8 +13,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// Exit status of `broker.sh` when Java, Maven or Kafka is missing.
 const NOT_INSTALLED: i32 = 77;
-/// `BOOTSTRAP=`, `PID=` and `DIR=`.
-const ANSWER_LINES: usize = 3;
+/// How the last line of its answer begins.
+const LAST_LINE: &str = "DIR=";
 
 /// A record to produce.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,15 @@ pub(crate) struct Message {
 pub(crate) struct Broker {
     brokers: String,
     embedded: Option<EmbeddedBroker>,
+    /// What a client must set to be let in.
+    properties: Vec<(String, String)>,
 }
 
 impl Broker {
     /// A fresh broker inside this process.
     pub(crate) fn mock() -> Self {
         let embedded = EmbeddedBroker::start().unwrap();
-        Self { brokers: embedded.brokers(), embedded: Some(embedded) }
+        Self { brokers: embedded.brokers(), embedded: Some(embedded), properties: Vec::new() }
     }
 
     /// The one real broker of this test process, shared by its tests: name topics and groups after
@@ -46,7 +48,13 @@ impl Broker {
 
     /// A real one that runs already.
     pub(crate) fn of(real: &RealBroker) -> Self {
-        Self { brokers: real.said("BOOTSTRAP").to_owned(), embedded: None }
+        Self::behind(real.said("BOOTSTRAP"), &[])
+    }
+
+    /// A listener of a real one, with what a client must set to be let in.
+    pub(crate) fn behind(listener: &str, properties: &[(&str, &str)]) -> Self {
+        let properties = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { brokers: listener.to_owned(), embedded: None, properties }
     }
 
     /// `host:port`.
@@ -56,6 +64,7 @@ impl Broker {
 
     pub(crate) fn connection(&self, group: &str) -> Connection {
         let mut connection = Connection::new(&self.brokers, group);
+        connection.properties.clone_from(&self.properties);
         if self.embedded.is_some() {
             // The embedded broker ends a rebalance only when the session time is nearly over.
             for (key, value) in [("session.timeout.ms", "3000"), ("heartbeat.interval.ms", "500")] {
@@ -129,12 +138,21 @@ pub(crate) struct RealBroker {
 impl RealBroker {
     /// Starts one. `None`, said aloud, where it cannot be had; a failure if `CHARTSENTRY_REQUIRE_KAFKA` is 1.
     pub(crate) fn start() -> Option<Self> {
-        let mut child = Command::new(script()).arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(&[])
+    }
+
+    /// The same with options of the script.
+    pub(crate) fn start_with(options: &[&str]) -> Option<Self> {
+        let mut command = Command::new(script());
+        let mut child = command.arg("run").args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         // All that it says is read, so that it does not write into a closed pipe.
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said: Vec<String> = lines.map_while(Result::ok).take(ANSWER_LINES).collect();
-        if said.len() == ANSWER_LINES {
-            return Some(Self { said, _script: child });
+        let mut said = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            let is_last = line.starts_with(LAST_LINE);
+            said.push(line);
+            if is_last {
+                return Some(Self { said, _script: child });
+            }
         }
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(NOT_INSTALLED), "broker.sh failed with {status}; see its message above");
