@@ -163,7 +163,7 @@ impl Cluster {
     /// librdkafka answers only that the transport failed; why, it says aside.
     fn unreachable(&self, error: &ClientError) -> KafkaError {
         self.listen();
-        let reason = self.client.context().take_reason().unwrap_or_else(|| words(error));
+        let reason = self.client.context().take_obstacle().unwrap_or_else(|| words(error));
         KafkaError::unreachable(&self.connection.brokers, reason)
     }
 }

@@ -26,12 +26,22 @@ pub(super) enum Rebalance {
 #[derive(Default)]
 pub(super) struct Callbacks {
     rebalances: Mutex<VecDeque<Rebalance>>,
-    /// The text of the newest error: the error itself carries only a code.
-    reason: Mutex<Option<String>>,
+    said: Mutex<Said>,
     closing: AtomicBool,
     /// Calls so far: a poll that led to none found nothing more to say.
     calls: AtomicUsize,
     token: Option<TokenSource>,
+}
+
+/// What librdkafka said since it was last asked why something failed: the error itself carries only a code.
+#[derive(Default)]
+struct Said {
+    /// The text of the newest error.
+    reason: Option<String>,
+    /// Why a connection ended, where that is only logged: often it is no fault.
+    aside: Option<String>,
+    /// That all brokers are away, which follows from why each of them is.
+    summary: Option<String>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -48,8 +58,16 @@ impl Callbacks {
         locked(&self.rebalances).pop_front()
     }
 
+    /// Why the last error came.
     pub(super) fn take_reason(&self) -> Option<String> {
-        locked(&self.reason).take().filter(|reason| !reason.is_empty())
+        let Said { reason, summary, .. } = std::mem::take(&mut *locked(&self.said));
+        reason.or(summary)
+    }
+
+    /// Why no broker answers: what a connection ended with counts as well.
+    pub(super) fn take_obstacle(&self) -> Option<String> {
+        let Said { reason, aside, summary } = std::mem::take(&mut *locked(&self.said));
+        reason.or(aside).or(summary)
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -71,6 +89,10 @@ impl ClientContext for Callbacks {
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.called();
+        if facility == "FAIL" {
+            let text = message.split_once("]: ").map_or(message, |(_thread, text)| text);
+            locked(&self.said).aside = Some(text.to_owned());
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -82,14 +104,14 @@ impl ClientContext for Callbacks {
         }
     }
 
-    /// That all brokers are away follows from why each of them is, so it takes no other reason's place.
     fn error(&self, error: KafkaError, reason: &str) {
         self.called();
-        let is_summary = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        let mut kept = locked(&self.reason);
-        if !is_summary || kept.is_none() {
-            *kept = Some(reason.to_owned());
+        if reason.is_empty() {
+            return;
         }
+        let mut said = locked(&self.said);
+        let is_summary = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        *(if is_summary { &mut said.summary } else { &mut said.reason }) = Some(reason.to_owned());
     }
 
     /// Only called for SASL OAUTHBEARER. librdkafka tells a failure as an error and asks again ten seconds later.
@@ -163,6 +185,15 @@ mod tests {
         let callbacks = Callbacks::default();
         callbacks.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(callbacks.take_reason().unwrap(), "1/1 brokers are down");
+    }
+
+    #[test]
+    fn what_is_only_logged_counts_where_no_broker_answers() {
+        let callbacks = Callbacks::default();
+        callbacks.log(RDKafkaLogLevel::Info, "FAIL", "[thrd:kafka:9093/1]: kafka:9093/1: Disconnected");
+        callbacks.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(callbacks.take_obstacle().unwrap(), "kafka:9093/1: Disconnected");
+        assert_eq!(callbacks.take_obstacle(), None);
     }
 
     #[test]

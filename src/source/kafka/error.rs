@@ -81,7 +81,7 @@ impl KafkaError {
 }
 
 /// What librdkafka's reasons hold, and what to look at then. The first that fits counts.
-const ADVICE: [(&str, &str); 10] = [
+const ADVICE: [(&str, &str); 12] = [
     ("certificate verify failed", "check ssl.ca.location, and that the broker's certificate names its host"),
     ("alert bad certificate", CERTIFICATE),
     ("alert certificate required", CERTIFICATE),
@@ -89,13 +89,18 @@ const ADVICE: [(&str, &str); 10] = [
     ("alert certificate unknown", CERTIFICATE),
     ("mechanism handshake failed", "check sasl.mechanism"),
     ("OAUTHBEARER", "check [kafka.oauth] token"),
+    // RFC 7628, section 3.2.2: all that a broker says of a token that it does not take.
+    ("invalid_token", "check [kafka.oauth] token"),
     ("SASL authentication error", "check sasl.mechanism, sasl.username and sasl.password"),
-    ("security.protocol", "check security.protocol: the broker expects another one at this port"),
-    ("PLAINTEXT broker listener", "check security.protocol: the broker expects another one at this port"),
+    ("security.protocol", PROTOCOL),
+    ("PLAINTEXT broker listener", PROTOCOL),
+    ("in state APIVERSION_QUERY", PROTOCOL),
 ];
 
 const CERTIFICATE: &str = "the broker asks for a certificate of an authority that it trusts: set \
                            ssl.certificate.location and ssl.key.location";
+
+const PROTOCOL: &str = "check security.protocol: the broker expects another one at this port";
 
 /// librdkafka's words without the kind of call that failed.
 pub(super) fn words(error: &ClientError) -> String {
@@ -133,8 +138,13 @@ mod tests {
             ("SSL handshake failed: SSL routines::certificate verify failed: no authority", "ssl.ca.location"),
             ("Receive failed: SSL routines::ssl/tls alert bad certificate: SSL alert number 42", "ssl.key.location"),
             ("SASL authentication error: Authentication failed: SCRAM-SHA-512", "sasl.password"),
+            ("SASL authentication error: {\"status\":\"invalid_token\"}", "[kafka.oauth] token"),
             ("Failed to acquire SASL OAUTHBEARER token: the token expired", "[kafka.oauth] token"),
             ("might be caused by incorrect security.protocol configuration", "the broker expects another one"),
+            (
+                "Disconnected: connection closed by peer (after 0ms in state APIVERSION_QUERY)",
+                "check security.protocol",
+            ),
         ] {
             let said = KafkaError::unreachable("kafka:9093", reason.to_owned()).to_string();
             assert!(said.contains(reason) && said.contains(advice), "{said}");
