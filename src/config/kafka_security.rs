@@ -30,8 +30,8 @@ pub(super) fn oauth(mut section: Section<'_>) -> Option<OauthSettings> {
     token.map(|token| OauthSettings { token, principal })
 }
 
-/// Complains of properties that librdkafka, as it is built here, would refuse only later and in its own words. `section`
-/// is `[kafka.properties]`.
+/// Complains of properties that librdkafka, as it is built here, would refuse only later and in its own words.
+/// `section` is `[kafka.properties]`.
 pub(super) fn check_properties(section: &Section<'_>, properties: &BTreeMap<String, Property>) {
     let supported = MECHANISMS.join(", ");
     match mechanism(properties) {

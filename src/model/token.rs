@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn debug_output_holds_neither_token_nor_principal() {
         let token = Token::read("hunter2", Some("desk"), NOW).unwrap();
-        let text = format!("{token:?} {:?}", TokenSource::new(move || Ok(token.clone())));
+        let shown = format!("{token:?}");
+        let text = format!("{shown} {:?}", TokenSource::new(move || Ok(token.clone())));
         assert!(!text.contains("hunter2") && !text.contains("desk"), "{text}");
     }
 }

@@ -79,7 +79,7 @@ impl Connection {
             }
         }
         config.set("bootstrap.servers", &self.brokers);
-        // Which lines are wanted is the log's own setting. At the level of debug, reasons name librdkafka's source, too.
+        // Which lines are wanted is the log's own setting. At the level of debug, reasons name places in librdkafka.
         let is_debug = self.properties.iter().any(|(key, _)| key == "debug");
         config.set_log_level(if is_debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
     }
