@@ -4,6 +4,8 @@
 pub(crate) mod certificates;
 #[path = "daemon/discretion.rs"]
 mod discretion;
+#[path = "daemon/ending.rs"]
+mod ending;
 #[path = "daemon/faults.rs"]
 mod faults;
 #[path = "daemon/hospital.rs"]
@@ -20,6 +22,8 @@ mod parity;
 mod poison;
 #[path = "daemon/process.rs"]
 pub(crate) mod process;
+#[path = "daemon/reload.rs"]
+mod reload;
 #[path = "daemon/service.rs"]
 mod service;
 #[path = "daemon/syslog.rs"]

@@ -11,14 +11,20 @@ use crate::decode::crosswalk::Crosswalk;
 use crate::engine::registry::is_enabled;
 use crate::pipeline::{clock, identity, keeper, rights};
 
+const EXAMPLE: &str = "\
+Example: chartsentry check --config /etc/chartsentry/chartsentry.toml --connect
+
+Each line of --connect begins with ok, warn or failed. What failed keeps `run` from working, and the exit code is 1; what
+warns deserves a second look. Beside a running daemon its store, sources and HTTP address are in use, and fail.";
+
 /// Check a configuration, and with --connect everything that it names
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: chartsentry check --config /etc/chartsentry/chartsentry.toml --connect")]
+#[command(after_help = EXAMPLE)]
 pub struct CheckArgs {
     /// The configuration to check; the identity crosswalk that it names is read, too.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Also fetch the secrets and try the broker, topics, sinks and store.
+    /// Also fetch the secrets and try the broker, topics, rights, sources, sinks and store.
     #[arg(long)]
     connect: bool,
 }
@@ -27,6 +33,8 @@ pub struct CheckArgs {
 pub struct Probe {
     /// What is tried, such as `sink siem`.
     pub item: String,
+    /// Whether a daemon cannot work while it fails; else a failure deserves a second look.
+    pub is_needed: bool,
     /// Tries it: what answered, or why nothing did.
     pub attempt: Box<dyn FnOnce() -> Result<String, String>>,
 }
@@ -57,7 +65,7 @@ pub fn run(args: &CheckArgs, probes: impl FnOnce(&Config, &Secrets) -> Vec<Probe
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tries everything, whatever fails. The report, and how many failed.
+/// Tries everything, whatever fails. The report, and how many failed that a daemon needs.
 fn attempt(probes: Vec<Probe>, paint: Paint) -> (String, usize) {
     let width = probes.iter().map(|probe| probe.item.len()).max().unwrap_or_default();
     let mut report = String::new();
@@ -65,10 +73,11 @@ fn attempt(probes: Vec<Probe>, paint: Paint) -> (String, usize) {
     for probe in probes {
         let (word, said) = match (probe.attempt)() {
             Ok(said) => (paint.good("ok    "), said),
-            Err(said) => {
+            Err(said) if probe.is_needed => {
                 failures += 1;
                 (paint.bad("failed"), said)
             }
+            Err(said) => (paint.warning("warn  "), said),
         };
         let _ = writeln!(report, "{word} {:<width$}  {said}", probe.item);
     }
@@ -132,13 +141,20 @@ mod tests {
 
     #[test]
     fn everything_is_tried_and_each_answer_is_shown() {
-        let probe = |item: &str, answer: Result<&str, &str>| {
+        let probe = |item: &str, is_needed: bool, answer: Result<&str, &str>| {
             let answer = answer.map(str::to_owned).map_err(str::to_owned);
-            Probe { item: item.to_owned(), attempt: Box::new(|| answer) }
+            Probe { item: item.to_owned(), is_needed, attempt: Box::new(|| answer) }
         };
-        let probes = vec![probe("broker", Err("no answer from 127.0.0.1:9092")), probe("store", Ok("writable"))];
+        let probes = vec![
+            probe("broker", true, Err("no answer from 127.0.0.1:9092")),
+            probe("store", true, Ok("writable")),
+            probe("disk", false, Err("1.0 GB free")),
+        ];
         let (report, failures) = attempt(probes, Paint::off());
-        assert_eq!(report, "failed broker  no answer from 127.0.0.1:9092\nok     store   writable\n");
+        assert_eq!(
+            report,
+            "failed broker  no answer from 127.0.0.1:9092\nok     store   writable\nwarn   disk    1.0 GB free\n"
+        );
         assert_eq!(failures, 1);
     }
 

@@ -15,6 +15,7 @@ pub mod map;
 pub mod quarantine;
 pub mod replay;
 pub mod run;
+mod signals;
 pub mod store;
 pub mod style;
 mod trace;
@@ -116,8 +117,9 @@ impl Command {
 
 /// What `check --connect` tries.
 fn probes(config: &Config, secrets: &Secrets) -> Vec<check::Probe> {
-    let probes = connect::probes(config, secrets).into_iter();
-    probes.map(|(item, attempt)| check::Probe { item, attempt }).collect()
+    let probe = |is_needed| move |(item, attempt)| check::Probe { item, is_needed, attempt };
+    let needed = connect::probes(config, secrets).into_iter().map(probe(true));
+    needed.chain(connect::advice(config, secrets).into_iter().map(probe(false))).collect()
 }
 
 impl Cli {

@@ -1,10 +1,13 @@
 //! `chartsentry run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use super::signals;
+use crate::config::{Config, Invalid, Secrets};
 use crate::pipeline::daemon::{Daemon, Mode};
 use crate::pipeline::{keeper, rights};
 use crate::telemetry::Supervisor;
@@ -12,8 +15,9 @@ use crate::telemetry::Supervisor;
 const EXAMPLE: &str = "\
 Example: chartsentry run --config /etc/chartsentry/chartsentry.toml
 
-Ends on SIGTERM or Ctrl-C with everything that was read on disk. `chartsentry check --connect` tries
-the same configuration without reading anything.";
+SIGTERM or Ctrl-C ends it with everything that was read on disk, within 20 seconds; a second Ctrl-C at once.
+SIGHUP makes it read its configuration again: all of it holds then, or nothing of it, and the log says which.
+`chartsentry check --connect` tries the same configuration without reading anything.";
 
 /// Watch the audit topics: detect, hand over, alert
 #[derive(Args, Clone, Debug)]
@@ -40,6 +44,7 @@ pub enum Role {
 /// # Errors
 /// Everything that is wrong with the configuration, or what keeps the daemon from going on.
 pub fn run(args: &RunArgs) -> Result<()> {
+    let asked = signals::listen()?;
     let config = super::config(Some(&args.config))?;
     if args.role != Role::All || config.cluster.enabled {
         bail!(
@@ -48,37 +53,45 @@ pub fn run(args: &RunArgs) -> Result<()> {
         );
     }
     keeper::keep_out_of_dumps();
-    for warning in config.warnings().into_iter().chain(rights::warnings(&config, &args.config)) {
-        tracing::warn!("{warning}");
-    }
+    warn(&config, &args.config);
     let keeper = keeper::system();
     let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
     let supervisor = Supervisor::of(keeper.env).map_err(anyhow::Error::msg)?;
     let mut daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;
     supervisor.into_iter().for_each(|supervisor| daemon.report_to(supervisor));
-    daemon.run_until(signal()).context("the daemon stopped")
+    let path = args.config.clone();
+    daemon.run(asked, Arc::new(move || read_again(&path))).context("the daemon stopped")
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-#[cfg(unix)]
-async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return interrupt().await };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        why = interrupt() => why,
+fn warn(config: &Config, path: &Path) {
+    for warning in config.warnings().into_iter().chain(rights::warnings(config, path)) {
+        tracing::warn!("{warning}");
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() -> &'static str {
-    interrupt().await
+/// The configuration as the file has it now, or everything that is wrong with it.
+fn read_again(path: &Path) -> Result<(Config, Secrets), Vec<String>> {
+    let name = path.display().to_string();
+    let lines = |invalid: Invalid| invalid.problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let text = std::fs::read_to_string(path).map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+    let config = Config::parse(&name, &text).map_err(lines)?;
+    warn(&config, path);
+    let secrets = config.resolve(&name, &keeper::system()).map_err(lines)?;
+    Ok((config, secrets))
 }
 
-async fn interrupt() -> &'static str {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => "interrupt",
-        Err(_) => std::future::pending().await,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_again_tells_everything_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.toml");
+        assert!(read_again(&path).unwrap_err()[0].contains("cannot read"));
+        std::fs::write(&path, "[engine]\nprior = \"x\"\nepisode_gpa = \"1d\"\n").unwrap();
+        let problems = read_again(&path).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains("site.toml:")), "{problems:?}");
     }
 }

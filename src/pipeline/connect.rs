@@ -1,9 +1,14 @@
 //! Whether everything that a configuration names answers.
 
+mod advice;
+mod rights;
+
 use std::fs::OpenOptions;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
+
+pub use advice::advice;
 
 use super::daemon::{connection, endpoint, http_tls, publishing, store_options};
 use crate::config::{Config, Secrets, SourceSettings, Target};
@@ -30,12 +35,14 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
     let topics = [
         kafka.access_topics.as_slice(),
         &kafka.context_topics,
+        &kafka.context_event_topics,
         kafka.handoff_topic.as_slice(),
         kafka.quarantine_topic.as_slice(),
     ];
     for name in topics.into_iter().flatten() {
         probes.push((format!("topic {name}"), topic(connection.clone(), name.clone())));
     }
+    probes.extend(rights::probes(config, secrets));
     for source in &config.sources {
         probes.push((format!("source {}", source.name), listener(source.clone(), secrets.clone())));
     }
@@ -57,6 +64,12 @@ pub fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
     probes.push(("store".to_owned(), store(store_options(config, secrets))));
     probes.push(("http".to_owned(), http(config, secrets)));
     probes
+}
+
+/// Waits for an answer; nothing else goes on meanwhile.
+fn block_on<T>(question: impl Future<Output = T>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map(|runtime| runtime.block_on(question)).map_err(|error| format!("cannot ask: {error}"))
 }
 
 fn http(config: &Config, secrets: &Secrets) -> Attempt {

@@ -18,6 +18,7 @@ struct State {
     ticked_at: Option<Timestamp>,
     failure: Option<String>,
     is_context_loaded: bool,
+    is_reloading: bool,
     partitions: usize,
     /// What keeps a part from its work for now, by part.
     troubles: BTreeMap<&'static str, String>,
@@ -55,6 +56,11 @@ impl Health {
     /// Whether the context is read to where it ended at the start.
     pub fn set_context_loaded(&self, is_loaded: bool) {
         self.set(|state| state.is_context_loaded = is_loaded);
+    }
+
+    /// The engine is made anew under another configuration, or is at work again.
+    pub fn set_reloading(&self, is_reloading: bool) {
+        self.set(|state| state.is_reloading = is_reloading);
     }
 
     /// How many partitions of audit topics are assigned to this daemon.
@@ -107,6 +113,9 @@ impl Health {
         if let Some((part, what)) = state.troubles.first_key_value() {
             return Err(format!("waiting: {part}: {what}"));
         }
+        if state.is_reloading {
+            return Err("reloading: context is read again under the new configuration".to_owned());
+        }
         if !state.is_context_loaded {
             return Err("waiting: context is still being loaded".to_owned());
         }
@@ -132,6 +141,17 @@ mod tests {
         assert_eq!(health.live(), Ok(()));
         assert_eq!(health.ready().unwrap_err(), "waiting: store: the disk is full");
         health.works("store");
+        assert_eq!(health.ready(), Ok(()));
+    }
+    #[test]
+    fn a_reload_is_no_failure_but_not_ready() {
+        let health = Health::new(Span::minutes(1), || Timestamp(0));
+        health.tick();
+        health.set_context_loaded(true);
+        health.set_partitions(1);
+        health.set_reloading(true);
+        assert!(health.live().is_ok() && health.ready().unwrap_err().starts_with("reloading"));
+        health.set_reloading(false);
         assert_eq!(health.ready(), Ok(()));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use tracing::{debug, error, info, warn};
 
-use super::labels::{CopyOutcome, FeedTrouble, HttpTrouble};
+use super::labels::{CopyOutcome, FeedTrouble, HttpTrouble, ReloadOutcome};
 use super::metrics::Metrics;
 use super::throttle::Throttle;
 use crate::model::incident::IncidentChange;
@@ -47,6 +47,26 @@ impl Journal {
     pub fn started(&self, run_kind: &str, policy_hash: &str) {
         let version = env!("CARGO_PKG_VERSION");
         info!(version, run_kind, policy_hash, "chartsentry started");
+    }
+
+    /// Another configuration holds from now on.
+    pub fn reloaded(&self, hash_before: &str, policy_hash: &str) {
+        self.metrics.config_read(ReloadOutcome::Applied);
+        if hash_before == policy_hash {
+            info!(policy_hash, "configuration applied; the policy is the same");
+        } else {
+            info!(hash_before, policy_hash, "configuration applied; the policy has changed");
+        }
+    }
+
+    /// A configuration was read and is not applied: the one before holds. Never held back, so that everything that is
+    /// wrong with it is told.
+    pub fn reload_refused(&self, problems: &[String]) {
+        self.metrics.config_read(ReloadOutcome::Refused);
+        for problem in problems {
+            error!("configuration not applied: {problem}");
+        }
+        warn!(problems = problems.len(), "the configuration before still holds");
     }
 
     /// The pipeline ends on its own or on request.

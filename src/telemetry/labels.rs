@@ -58,6 +58,29 @@ impl HttpTrouble {
     }
 }
 
+/// What comes of a configuration that is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// All of it holds.
+    Applied,
+    /// Nothing of it holds.
+    Refused,
+}
+
+impl ReloadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 2] = [Self::Applied, Self::Refused];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What became of a copy of a record that could not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyOutcome {

@@ -19,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 pub use health::Health;
 pub use http::{Desk, Token, serve};
 pub use journal::Journal;
-pub use labels::{CopyOutcome, FeedTrouble, HttpTrouble};
+pub use labels::{CopyOutcome, FeedTrouble, HttpTrouble, ReloadOutcome};
 pub use metrics::{DiskState, EngineState, Metrics, OutboxState, Stream, Verdicts};
 pub use supervisor::Supervisor;
 pub use usage::Usage;

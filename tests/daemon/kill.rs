@@ -30,7 +30,7 @@ fn sink(address: SocketAddr) -> String {
     )
 }
 
-fn open(folder: &Path) -> StoreHandle {
+pub(crate) fn open(folder: &Path) -> StoreHandle {
     Store::open(&StoreOptions { path: folder.join("store.db"), key: None }).unwrap().handle()
 }
 
@@ -54,7 +54,7 @@ fn receive(address: SocketAddr) -> Arc<Mutex<Vec<u8>>> {
 }
 
 /// Everything of a handoff but its run and its clocks.
-fn handoffs(store: &StoreHandle) -> BTreeMap<String, String> {
+pub(crate) fn handoffs(store: &StoreHandle) -> BTreeMap<String, String> {
     let told = |handoff: Handoff| {
         let Handoff { handoff_id, incident_id, sequence, reason, status, units, score, contributions, .. } = handoff;
         (handoff_id, format!("{incident_id} {sequence} {reason:?} {status:?} {score} {units:?} {contributions:?}"))
@@ -109,7 +109,7 @@ fn has_cases_of_all(folder: &Path, store: &StoreHandle) {
     }
 }
 
-fn has_read_all(process: &Process) -> bool {
+pub(crate) fn has_read_all(process: &Process) -> bool {
     process.metric("chartsentry_consumer_lag", "") == Some(0.0)
 }
 

@@ -31,6 +31,21 @@ impl OwnBroker {
         }
     }
 
+    /// Makes it answer nothing, without closing a connection.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it answer again.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(Path::new(self.0.said("DIR")).join("pid")).unwrap();
+        assert!(Command::new("kill").args([signal, pid.trim()]).status().unwrap().success());
+    }
+
     /// Asks it to end.
     pub(crate) fn stop(&self) {
         let status = Command::new(script()).args(["stop", self.0.said("DIR"), "--keep"]).status();

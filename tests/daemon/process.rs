@@ -27,10 +27,15 @@ pub(crate) fn config_text(broker: &Broker, name: &str, folder: &Path, lateness: 
     )
 }
 
+fn with_port(text: &str, http: SocketAddr) -> String {
+    format!("{text}\n[http]\nlisten = \"{http}\"\n")
+}
+
 /// A running `chartsentry run`.
 pub(crate) struct Process {
     child: Child,
     http: SocketAddr,
+    config: PathBuf,
     log: PathBuf,
 }
 
@@ -54,7 +59,7 @@ impl Process {
     pub(crate) fn start_with(folder: &Path, text: &str, more: &More<'_>) -> Self {
         let http = free_address();
         let config = folder.join("config.toml");
-        std::fs::write(&config, format!("{text}\n[http]\nlisten = \"{http}\"\n{}", more.http)).unwrap();
+        std::fs::write(&config, with_port(text, http) + more.http).unwrap();
         let log = folder.join("stderr.log");
         let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_chartsentry"))
@@ -66,7 +71,18 @@ impl Process {
             .stderr(open(&log))
             .spawn()
             .unwrap();
-        Self { child, http, log }
+        Self { child, http, config, log }
+    }
+
+    /// Writes another configuration, and asks the daemon to read it.
+    pub(crate) fn reconfigure(&self, text: &str) {
+        std::fs::write(&self.config, with_port(text, self.http)).unwrap();
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Where metrics and health answer.
@@ -125,15 +141,26 @@ impl Process {
 
     /// Asks it to end and waits for ten seconds at most.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
+        self.ended("SIGTERM")
+    }
+
+    /// As [`Self::terminate`], with SIGINT after it.
+    pub(crate) fn terminate_and_interrupt(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        std::thread::sleep(Duration::from_millis(300));
+        self.signal("-INT");
+        self.ended("SIGINT")
+    }
+
+    fn ended(&mut self, after: &str) -> ExitStatus {
         for _ in 0..100 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("still there ten seconds after SIGTERM:\n{}", self.log());
+        panic!("still there ten seconds after {after}:\n{}", self.log());
     }
 }
 

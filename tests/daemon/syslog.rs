@@ -32,27 +32,27 @@ fn message(number: u32) -> String {
     )
 }
 
-fn counted(numbers: std::ops::Range<u32>) -> String {
+pub(crate) fn counted(numbers: std::ops::Range<u32>) -> String {
     let frames = numbers.map(message).map(|text| format!("{} {text}", text.len()));
     frames.collect()
 }
 
 /// The three ways in.
-struct Ways {
-    udp: SocketAddr,
-    tcp: SocketAddr,
-    tls: SocketAddr,
-    authority: Authority,
+pub(crate) struct Ways {
+    pub(crate) udp: SocketAddr,
+    pub(crate) tcp: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) authority: Authority,
 }
 
 impl Ways {
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let authority = Authority::new(folder, "ca");
         let [udp, tcp, tls] = [free_address(), free_address(), free_address()];
         Self { udp, tcp, tls, authority }
     }
 
-    fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         let Files { certificate, key } = self.authority.vouch("localhost");
         let plain = [("udp", self.udp), ("tcp", self.tcp)].map(|(scheme, address)| {
             format!("[[sources]]\nname = \"{scheme}\"\nkind = \"syslog\"\naddress = \"{scheme}://{address}\"\n")
@@ -69,7 +69,7 @@ impl Ways {
     }
 
     /// Sends over TLS, showing a certificate or none; whether the other end took it.
-    fn send(&self, shown: Option<&Files>, text: &str) -> std::io::Result<()> {
+    pub(crate) fn send(&self, shown: Option<&Files>, text: &str) -> std::io::Result<()> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.authority.file()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-fn kept(process: &Process) -> Option<f64> {
+pub(crate) fn kept(process: &Process) -> Option<f64> {
     process.metric("chartsentry_syslog_messages_total", "")
 }
 

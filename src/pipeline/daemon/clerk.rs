@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use tokio::sync::Notify;
 
+use super::outlets::Bells;
 use super::settings;
+use crate::breach::case::FacilityFacts;
 use crate::breach::case::intake::REGISTER;
 use crate::breach::case::outlook::Alarm;
 use crate::breach::case::staff::Member;
@@ -36,7 +37,36 @@ enum News {
     Handoffs,
     /// Members of the workforce, as the context topics tell them.
     Members(Vec<Member>),
+    /// The configuration is another one.
+    Terms(Box<Terms>),
     Stop,
+}
+
+/// What the clerk takes from the configuration.
+#[derive(Debug)]
+pub(super) struct Terms {
+    facility: FacilityFacts,
+    unopened_after: i64,
+    escalate_to: Vec<String>,
+    /// Sinks that hear of reminders and checkpoints.
+    sinks: Vec<String>,
+    checkpoint_every: i64,
+}
+
+impl Terms {
+    /// Those of a configuration.
+    ///
+    /// # Errors
+    /// When the time zone is not in the built-in database.
+    pub(super) fn of(config: &Config) -> Result<Self> {
+        Ok(Self {
+            facility: FacilityFacts::of(&settings::facility(config)?),
+            unopened_after: config.register.unopened_after.micros(),
+            escalate_to: config.register.escalate_to.clone(),
+            sinks: settings::bulletin_sinks(config),
+            checkpoint_every: config.register.checkpoint_every.micros(),
+        })
+    }
 }
 
 /// The way to the clerk; cheap to clone.
@@ -85,7 +115,7 @@ impl Clerk {
         secrets: &Secrets,
         journal: Arc<Journal>,
         health: Arc<Health>,
-        wakers: Vec<Arc<Notify>>,
+        wakers: Bells,
     ) -> Result<Self> {
         // So that every alarm has its series before its first reminder.
         Alarm::ALL.iter().for_each(|alarm| journal.metrics().attention(alarm.name(), 0));
@@ -114,6 +144,12 @@ impl Clerk {
         self.bell.clone()
     }
 
+    /// From now on works by another configuration.
+    pub(super) fn adopt(&self, terms: Terms) {
+        // A clerk that has ended left its reason in the log.
+        let _ = self.bell.0.send(News::Terms(Box::new(terms)));
+    }
+
     /// Takes what still waits, and ends.
     pub(super) fn stop(self) {
         let _ = self.bell.0.send(News::Stop);
@@ -133,7 +169,7 @@ struct Desk {
     /// Members of the workforce that the store does not have yet.
     members: Vec<Member>,
     /// Rung when the outbox has something new.
-    wakers: Vec<Arc<Notify>>,
+    wakers: Bells,
     /// Microseconds of the monotonic clock: a wall clock that is set back delays no reminder.
     reminded_at: i64,
     checkpoint_at: i64,
@@ -146,6 +182,10 @@ impl Desk {
                 Ok(News::Members(members)) => {
                     self.members.extend(members);
                     self.keep_members();
+                    continue;
+                }
+                Ok(News::Terms(terms)) => {
+                    self.adopt(*terms);
                     continue;
                 }
                 Ok(News::Handoffs) | Err(RecvTimeoutError::Timeout) => false,
@@ -181,6 +221,15 @@ impl Desk {
         }
     }
 
+    fn adopt(&mut self, terms: Terms) {
+        let Terms { facility, unopened_after, escalate_to, sinks, checkpoint_every } = terms;
+        self.office.facility = facility;
+        self.office.unopened_after = unopened_after;
+        self.office.escalate_to = escalate_to;
+        self.sinks = sinks;
+        self.checkpoint_every = checkpoint_every;
+    }
+
     /// Everything that waits, some at a time.
     fn take(&mut self) -> Result<()> {
         loop {
@@ -209,7 +258,7 @@ impl Desk {
         }
         if !due.is_empty() {
             self.office.reminded(&due, REGISTER, now, Channel::Sinks, &self.sinks)?;
-            self.wakers.iter().for_each(|waker| waker.notify_one());
+            self.wakers.ring();
         }
         Ok(())
     }
@@ -217,7 +266,7 @@ impl Desk {
     fn checkpoint(&mut self) -> Result<()> {
         if let Some(head) = self.office.tell_checkpoint(clock::now(), &self.sinks)? {
             self.journal.checkpoint(head.sequence, &head.hash);
-            self.wakers.iter().for_each(|waker| waker.notify_one());
+            self.wakers.ring();
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use crate::sink::kafka_posts::{Landing, Post, Poster};
 use crate::store::RecordId;
 use crate::telemetry::{CopyOutcome, Journal};
 
-/// How long copies are waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long copies are waited for: long for a topic that answers, and short for a daemon that is to end.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Longer keys are left out, here and in the store: a key is a name, and this is none.
 pub(super) const KEPT_KEY: usize = 1024;
 /// What librdkafka and Kafka put around a message, and around a header, at most. In bytes.

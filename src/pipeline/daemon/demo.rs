@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value};
 
-use super::delivery::random;
+use super::outlets::random;
 use super::{Daemon, Mode, Phase, publishing, store_options};
 use crate::breach::handoff::Handoff;
 use crate::config::{Config, Format, Identifiers, Secret, SecretRef, Secrets, SinkSettings, Target};

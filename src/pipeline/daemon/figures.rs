@@ -64,6 +64,14 @@ impl Figures {
         figures
     }
 
+    /// What earlier figures told of the feeds is not told again.
+    pub(super) fn going_on_from(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(Self { unlisted, silences, .. }) => Self { unlisted, silences, ..self },
+            None => self,
+        }
+    }
+
     fn stands(&mut self, incident: &Incident) {
         if matches!(incident.status, Status::Provisional | Status::Open) {
             let is_degraded = !incident.degraded.is_empty();

@@ -14,14 +14,16 @@
 mod cadence;
 mod clerk;
 mod copies;
-mod delivery;
 pub mod demo;
 mod figures;
 mod intake;
 mod lanes;
+mod life;
 mod outcome;
+mod outlets;
 mod patience;
 mod quarantine;
+mod reload;
 mod settings;
 mod spool;
 mod startup;
@@ -35,11 +37,11 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use tokio::runtime::{Handle, Runtime};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use reload::{Asked, Read};
 pub use settings::{
     connection, endpoint, facility, hostname, publishing, sinks as sink_settings, store as store_options,
 };
@@ -47,29 +49,22 @@ pub use spool::TOPIC as SYSLOG_TOPIC;
 pub use status::{Phase, Status};
 pub use web::tls as http_tls;
 
-use crate::breach::handoff::{RunIdentity, RunKind};
-use crate::config::{Config, Secrets, policy_hash};
-use crate::decode::crosswalk::Crosswalk;
-use crate::engine::Engine;
+use crate::breach::handoff::RunKind;
+use crate::config::{Config, Secrets};
 use crate::model::span::Span;
 use crate::model::time::Timestamp;
-use crate::pipeline::{clock, identity};
-use crate::source::kafka::{Cluster, Connection, ContextReader, KafkaSource, Reading, TopicPartition};
+use crate::pipeline::clock;
+use crate::source::kafka::Cluster;
 use crate::source::syslog::Listeners;
 use crate::store::{Spool, Store, StoreHandle};
 use crate::telemetry::{Health, Journal, Metrics, Supervisor};
-use cadence::Cadence;
-use clerk::{Bell, Clerk};
-use copies::Copies;
-use figures::Figures;
-use intake::{ContextDecoder, Decoders};
-use lanes::Lanes;
-use outcome::{Records, Reporter};
-use quarantine::Quarantine;
+use clerk::Clerk;
+use life::{Parts, Setup, reading};
+use outlets::{Outlets, random};
+use reload::Standing;
 use spool::Feed;
-use startup::Watchers;
 use watch::Watch;
-use worker::{Command, Worker};
+use worker::Command;
 
 /// The pipeline counts as stalled after this long without a turn of its loop.
 const STALLED: Span = Span::minutes(2);
@@ -107,11 +102,13 @@ pub struct Daemon {
     /// Whatever has started this process and watches it.
     supervisor: Option<Arc<Supervisor>>,
     http: Option<SocketAddr>,
-    drivers: Vec<JoinHandle<()>>,
+    outlets: Outlets,
     clerk: Option<Clerk>,
     /// Takes syslog messages in, where any source is configured.
     listeners: Option<Listeners>,
     spool: Option<thread::JoinHandle<()>>,
+    /// The configuration that holds.
+    standing: Arc<Standing>,
     /// The engine thread has ended.
     ended: CancellationToken,
     /// Sinks and the HTTP server are to end.
@@ -128,7 +125,7 @@ impl Daemon {
         let connection = settings::connection(config, secrets);
         let mut store = Store::open(&settings::store(config, secrets))?;
         store.limit_quarantine(config.store.quarantine_bytes());
-        let sinks = delivery::sinks(config, secrets)?;
+        let sinks = outlets::ready(config, secrets, &[])?;
         let partitions = Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -147,11 +144,13 @@ impl Daemon {
             true => Some(web::listen(&runtime, config, secrets, &journal, &health, &stop)?),
             false => None,
         };
-        let (drivers, wakers) = delivery::start(sinks, runtime.handle(), &handle, &journal, &health, &stop);
+        let mut outlets = Outlets::new(runtime.handle(), &handle, &journal, &health, &stop);
+        outlets.set(sinks);
+        let wakers = outlets.bells();
         let watch = Watch {
-            connection: connection.clone(),
+            connection,
             topics: config.kafka.access_topics.clone(),
-            sinks: settings::sinks(config).into_iter().map(|sink| sink.name).collect(),
+            sinks: wakers.clone(),
             store: handle.clone(),
             path: config.store.path.clone(),
             status: Arc::clone(&status),
@@ -160,7 +159,10 @@ impl Daemon {
         };
         runtime.spawn(watch.run(stop.clone()));
 
-        let setup = Setup::new(config, secrets, mode, connection)?;
+        let run_id = format!("{:016x}{:016x}", random(), random());
+        let setup = Setup::new(config, secrets, mode, run_id.clone())?;
+        let crosswalk = setup.crosswalk.clone();
+        let standing = Standing { config: config.clone(), secrets: secrets.clone(), crosswalk, mode, run_id };
         let clerk = match mode.keeps_register {
             true => Some(Clerk::start(config, secrets, Arc::clone(&journal), Arc::clone(&health), wakers.clone())?),
             false => None,
@@ -173,7 +175,6 @@ impl Daemon {
         };
         let (commands, obeyed) = unbounded();
         let parts = Parts {
-            setup,
             partitions,
             journal: Arc::clone(&journal),
             health: Arc::clone(&health),
@@ -181,6 +182,8 @@ impl Daemon {
             wakers,
             bell: clerk.as_ref().map(Clerk::bell),
             feed,
+            figures: None,
+            policy_hash: None,
         };
         let (told_end, told) = (ended.clone(), Arc::clone(&journal));
         let engine = thread::Builder::new()
@@ -189,7 +192,7 @@ impl Daemon {
                 // Also when the engine panics.
                 let _ended = told_end.drop_guard();
                 let health = Arc::clone(&parts.health);
-                let outcome = parts.run(store, &obeyed);
+                let outcome = parts.run(setup, store, &obeyed);
                 if let Err(error) = &outcome {
                     health.fail(format!("{error:#}"));
                     told.failed(&format!("{error:#}"));
@@ -207,10 +210,11 @@ impl Daemon {
             health,
             supervisor: None,
             http,
-            drivers,
+            outlets,
             clerk,
             listeners,
             spool,
+            standing: Arc::new(standing),
             ended,
             stop,
         })
@@ -260,22 +264,8 @@ impl Daemon {
         let _ = self.commands.send(Command::End(at));
     }
 
-    /// Waits until `signal` comes or the daemon cannot go on, then stops it.
-    ///
-    /// # Errors
-    /// As for [`Self::stop`].
-    pub fn run_until(self, signal: impl Future<Output = &'static str>) -> Result<()> {
-        let why = self.runtime.block_on(async {
-            tokio::select! {
-                why = signal => why,
-                () = self.ended.cancelled() => "the pipeline ended",
-            }
-        });
-        self.journal.stopped(why);
-        self.stop()
-    }
-
-    /// Stops reading, commits, lets the sinks empty what they can within a few seconds, and ends.
+    /// Stops reading, commits, lets the sinks empty what they can within a few seconds, and ends. Nothing that hangs
+    /// outside keeps it for more than 20 seconds: senders 4, copies of rejects 3, Kafka 3, sinks 5.
     ///
     /// # Errors
     /// What went wrong while it ran or while it stopped.
@@ -292,12 +282,7 @@ impl Daemon {
         // What the last commit handed over becomes cases before the end.
         self.clerk.into_iter().for_each(Clerk::stop);
         self.stop.cancel();
-        self.runtime.block_on(async {
-            for driver in self.drivers {
-                // A driver that panicked leaves its messages in the outbox.
-                let _ = driver.await;
-            }
-        });
+        self.runtime.block_on(self.outlets.ended());
         self.status.set_phase(Phase::Stopped);
         self.runtime.shutdown_background();
         outcome
@@ -325,126 +310,4 @@ fn listeners(
     let endpoints = settings::endpoints(config, secrets)?;
     let listeners = Listeners::start(&endpoints, runtime, &received, journal, clock::now)?;
     Ok(Some((listeners, feed, thread)))
-}
-
-/// What the engine thread needs of the configuration.
-struct Setup {
-    config: Config,
-    connection: Connection,
-    mode: Mode,
-    copies: Option<Copies>,
-    reporter: Reporter,
-    /// Which ids mean one person; read once, at the start.
-    crosswalk: Option<Arc<Crosswalk>>,
-}
-
-impl Setup {
-    fn new(config: &Config, secrets: &Secrets, mode: Mode, connection: Connection) -> Result<Self> {
-        let copies = match &config.kafka.quarantine_topic {
-            None => None,
-            Some(topic) => {
-                Some(Copies::new(topic, &settings::publishing(config, secrets))?)
-            }
-        };
-        let run = RunIdentity {
-            policy_hash: policy_hash(&config.policy),
-            run_id: format!("{:016x}{:016x}", delivery::random(), delivery::random()),
-            run_kind: mode.run_kind,
-            clock_fixed: false,
-        };
-        let routes = settings::routes(&settings::sinks(config));
-        let reporter = Reporter { run, facility: settings::facility(config)?, routes };
-        let crosswalk = identity::load(config.identity.crosswalk.as_deref())?;
-        if let Some([users, patients]) = crosswalk.as_deref().map(Crosswalk::aliases) {
-            tracing::info!(users, patients, "so many aliases stand in the identity crosswalk");
-        }
-        Ok(Self { config: config.clone(), connection, mode, copies, reporter, crosswalk })
-    }
-}
-
-/// What the engine thread starts with.
-struct Parts {
-    setup: Setup,
-    /// The partitions of the access topics at the start.
-    partitions: Vec<TopicPartition>,
-    journal: Arc<Journal>,
-    health: Arc<Health>,
-    status: Arc<Status>,
-    wakers: Vec<Arc<tokio::sync::Notify>>,
-    /// The way to the case register.
-    bell: Option<Bell>,
-    /// What syslog senders say.
-    feed: Option<Feed>,
-}
-
-impl Parts {
-    fn run(self, store: Store, commands: &Receiver<Command>) -> Result<()> {
-        let Self { setup, partitions, journal, health, status, wakers, bell, feed } = self;
-        let Setup { config, connection, mode, copies, reporter, crosswalk } = setup;
-        let run_kind = if mode.run_kind == RunKind::Demo { "demo" } else { "live" };
-        journal.started(run_kind, &reporter.run.policy_hash);
-        let shards = thread::available_parallelism().map_or(1, usize::from);
-        let mut engine = Engine::new(&config.policy, shards).map_err(|errors| anyhow!(errors.join("; ")))?;
-        engine.keep_journal();
-        let mut remembered = startup::remember(&store, &config.policy)?;
-        status.has_committed(&remembered.offsets);
-        let reading = reading();
-        let feeds = config.kafka.context_event_topics.clone();
-        let topics: Vec<String> = config.kafka.context_topics.iter().chain(&feeds).cloned().collect();
-        let context = if topics.is_empty() {
-            None
-        } else {
-            Some(ContextReader::start(&connection, &topics, &reading, |_, _| None)?)
-        };
-        let zone = &reporter.facility.zone;
-        let mut decoder = ContextDecoder::new(zone, feeds, crosswalk.clone());
-        let mut quarantine = Quarantine::new(copies);
-        let watchers = Watchers { journal: &journal, health: &health, status: &status, bell: bell.as_ref(), commands };
-        let loaded =
-            startup::load(&mut engine, &mut remembered, context.as_ref(), &mut decoder, &mut quarantine, &watchers)?;
-        let Some(loaded) = loaded else { return Ok(()) };
-        health.set_context_loaded(true);
-        status.set_phase(Phase::Reading);
-        let asked = Arc::clone(&status);
-        let source =
-            KafkaSource::subscribe(&connection, &config.kafka.access_topics, &reading, move |topic, number| {
-                asked.read_on(&TopicPartition::new(topic, number))
-            })?;
-        let elapsed = clock::elapsed();
-        let mut worker = Worker {
-            lanes: Lanes::new(config.policy.engine.allowed_lateness.micros(), partitions),
-            cadence: Cadence::new(elapsed),
-            decoders: Decoders::new(zone, crosswalk),
-            context_decoder: decoder,
-            figures: Figures::new(zone.clone(), &store.handle().incidents()?, &engine, journal.metrics(), elapsed),
-            reporter,
-            quarantine,
-            journal,
-            health,
-            status,
-            wakers,
-            bell,
-            feed,
-            spool_waits: false,
-            refuses_future: mode.refuses_future,
-            records: Records::default(),
-            own_rows: remembered.policy_row.into_iter().collect(),
-            positions: loaded.into_iter().map(|at| (at.partition.clone(), (at, Timestamp::MIN))).collect(),
-            reached: remembered.reached,
-            has_learned: true,
-            engine,
-            store,
-        };
-        worker.run(context, source, commands)
-    }
-}
-
-/// Large batches while there is much, small ones while there is little.
-fn reading() -> Reading {
-    Reading {
-        batch_records: 16_384,
-        batch_bytes: 8 << 20,
-        linger: std::time::Duration::from_millis(10),
-        waiting_events: 4,
-    }
 }

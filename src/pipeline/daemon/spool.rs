@@ -44,7 +44,15 @@ pub(super) fn partition() -> TopicPartition {
 /// The engine's end: messages as they come, and word of those that are stored.
 pub(super) struct Feed {
     events: Receiver<KafkaEvent>,
-    releases: Sender<i64>,
+    words: Sender<Word>,
+}
+
+/// What the engine tells the spool.
+enum Word {
+    /// The effects of every message before this one are on disk.
+    Stored(i64),
+    /// Tell again when everything was handed over.
+    TellEnd,
 }
 
 impl Feed {
@@ -55,7 +63,13 @@ impl Feed {
     /// The effects of every message before this one are on disk.
     pub(super) fn release(&self, until: i64) {
         // A spool that has ended will be told at the next start.
-        let _ = self.releases.send(until);
+        let _ = self.words.send(Word::Stored(until));
+    }
+
+    /// Asks to be told again when everything was handed over: a new engine has not heard it.
+    pub(super) fn ask_for_end(&self) {
+        // A spool that has ended hands nothing over any more.
+        let _ = self.words.send(Word::TellEnd);
     }
 }
 
@@ -78,7 +92,7 @@ pub(super) fn start(
         journal.spool_failed(&what, clock::now());
     }
     let (received, incoming) = unbounded();
-    let (releases, released_until) = unbounded();
+    let (words, heard) = unbounded();
     let (sender, events) = bounded(reading.waiting_events);
     let builder = BatchBuilder::new([Arc::from(TOPIC)].into(), reading.batch_records, reading.batch_bytes);
     let mut first = vec![KafkaEvent::Assigned(vec![partition()])];
@@ -89,7 +103,7 @@ pub(super) fn start(
         cursor: resume.max(released),
         spool,
         incoming,
-        releases: released_until,
+        words: heard,
         events: sender,
         builder,
         ready: first.into(),
@@ -105,14 +119,14 @@ pub(super) fn start(
         .name("chartsentry-spool".to_owned())
         .spawn(move || keeper.run())
         .context("cannot start the thread that keeps syslog messages")?;
-    Ok((received, Feed { events, releases }, thread))
+    Ok((received, Feed { events, words }, thread))
 }
 
 /// What the thread owns.
 struct Keeper {
     spool: Spool,
     incoming: Receiver<Received>,
-    releases: Receiver<i64>,
+    words: Receiver<Word>,
     events: Sender<KafkaEvent>,
     builder: BatchBuilder,
     /// The number of the next message for the engine.
@@ -143,8 +157,8 @@ impl Keeper {
                     Ok(message) => self.take(message),
                     Err(_) => is_open = false,
                 },
-                recv(self.releases) -> until => match until {
-                    Ok(until) => self.done = self.done.max(until),
+                recv(self.words) -> word => match word {
+                    Ok(word) => self.heed(word),
                     Err(_) => is_used = false,
                 },
                 default(TURN) => {}
@@ -219,9 +233,18 @@ impl Keeper {
         thread::sleep(PAUSE);
     }
 
+    fn heed(&mut self, word: Word) {
+        match word {
+            Word::Stored(until) => self.done = self.done.max(until),
+            Word::TellEnd => self.has_told_end = false,
+        }
+    }
+
     /// Drops what is part of the store; tried again until the disk lets it.
     fn release(&mut self) {
-        self.done = self.releases.try_iter().fold(self.done, i64::max);
+        while let Ok(word) = self.words.try_recv() {
+            self.heed(word);
+        }
         if self.done <= self.released {
             return;
         }

@@ -1,6 +1,7 @@
 //! From a store and the context topics to an engine that stands where it stood.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -9,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::clerk::Bell;
 use super::figures::was_read;
 use super::intake::ContextDecoder;
+use super::life::GiveWay;
 use super::quarantine::Quarantine;
 use super::status::Status;
 use super::worker::Command;
@@ -99,8 +101,18 @@ impl Loading<'_> {
     }
 }
 
+/// What was told meanwhile; waits for it as long as `patience`.
+pub(super) fn interruption(commands: &Receiver<Command>, patience: Duration) -> ControlFlow<GiveWay> {
+    match commands.recv_timeout(patience) {
+        Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(None),
+        Ok(Command::Reload(next)) => ControlFlow::Break(Some(next)),
+        // Nothing has been read that could end.
+        Ok(Command::End(_)) | Err(RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
+    }
+}
+
 /// Reads the context to where it ended at the start and restores the engine's state. Gives the positions
-/// reached, or nothing when told to stop meanwhile.
+/// reached, or what it was told to give way to.
 ///
 /// # Errors
 /// A fatal error of Kafka, or damaged state.
@@ -111,7 +123,7 @@ pub(super) fn load(
     decoder: &mut ContextDecoder,
     quarantine: &mut Quarantine,
     watchers: &Watchers<'_>,
-) -> Result<Option<Vec<Position>>> {
+) -> Result<ControlFlow<GiveWay, Vec<Position>>> {
     let saved = remembered.saved.take();
     if let Some(saved) = &saved {
         engine.resume_clock(saved);
@@ -130,8 +142,8 @@ pub(super) fn load(
         let mut catch_up = CatchUp::until(reader.ends());
         while !catch_up.is_done() {
             watchers.health.tick();
-            if watchers.commands.try_recv().is_ok_and(|command| command == Command::Stop) {
-                return Ok(None);
+            if let ControlFlow::Break(next) = interruption(watchers.commands, Duration::ZERO) {
+                return Ok(ControlFlow::Break(next));
             }
             let event = match reader.events().recv_timeout(TURN) {
                 Ok(event) => event,
@@ -181,7 +193,7 @@ pub(super) fn load(
     engine.learn(later);
     watchers.journal.metrics().context_updates(count);
     watchers.journal.context_loaded(count);
-    Ok(Some(reached.into_values().collect()))
+    Ok(ControlFlow::Continue(reached.into_values().collect()))
 }
 
 /// Partitions of which the record that was read last is another one now.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::outlets::Bells;
 use super::status::Status;
 use crate::model::reject::RejectCode;
 use crate::model::time::Timestamp;
@@ -24,7 +25,7 @@ const SELDOM: u32 = 30;
 pub(super) struct Watch {
     pub(super) connection: Connection,
     pub(super) topics: Vec<String>,
-    pub(super) sinks: Vec<String>,
+    pub(super) sinks: Bells,
     pub(super) store: StoreHandle,
     /// The store's file.
     pub(super) path: PathBuf,
@@ -102,7 +103,7 @@ impl Watch {
 
     fn outbox(&self, now: Timestamp) -> Result<(), StoreError> {
         let depths = self.store.outbox_depths()?;
-        for sink in &self.sinks {
+        for sink in &self.sinks.sinks() {
             let depth = depths.iter().find(|depth| depth.sink == *sink);
             let count = |of: fn(&store::OutboxDepth) -> u32| depth.map_or(0, |depth| u64::from(of(depth)));
             let (pending, dead) = (count(|depth| depth.pending), count(|depth| depth.dead));

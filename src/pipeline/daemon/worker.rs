@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvError, never, select};
-use tokio::sync::Notify;
 
 use super::cadence::Cadence;
 use super::clerk::Bell;
 use super::figures::{Figures, Moment, was_read};
 use super::intake::{ContextDecoder, Decoders, Window};
 use super::lanes::{Due, Lanes};
+use super::life::{Next, Setup};
 use super::outcome::{Records, Reporter};
+use super::outlets::Bells;
 use super::patience;
 use super::quarantine::Quarantine;
 use super::spool::{self, Feed};
@@ -34,12 +35,13 @@ const TURN: Duration = Duration::from_millis(50);
 const STORE: &str = "store";
 
 /// What the engine thread is told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// Commit what is there and end.
     Stop,
     /// The log is over: live through the time up to this instant.
     End(Timestamp),
+    /// Commit what is there and go on with this configuration.
+    Reload(Box<Next>),
 }
 
 /// Everything that the engine thread owns.
@@ -57,7 +59,7 @@ pub(super) struct Worker {
     pub(super) health: Arc<Health>,
     pub(super) status: Arc<Status>,
     /// Rung when the outbox has something new.
-    pub(super) wakers: Vec<Arc<Notify>>,
+    pub(super) wakers: Bells,
     /// The way to the case register, where one is kept.
     pub(super) bell: Option<Bell>,
     /// What syslog senders say, where any are listened to.
@@ -78,7 +80,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Works until told to stop. Everything that was taken in is committed then.
+    /// Works until told to stop, or to go on with a configuration for which the engine has to be made anew. Everything
+    /// that was taken in is committed then.
     ///
     /// # Errors
     /// A fatal error of Kafka, or a store that cannot be written.
@@ -87,18 +90,17 @@ impl Worker {
         context: Option<ContextReader>,
         source: KafkaSource,
         commands: &Receiver<Command>,
-    ) -> Result<()> {
+    ) -> Result<Option<Box<Setup>>> {
         if !self.positions.is_empty() {
             // What was loaded is known from now on, also if nothing else happens.
             self.cadence.changed(0);
         }
         let worked = self.work(context.as_ref(), &source, commands);
-        let committed = worked.and_then(|()| self.commit());
+        let committed = worked.and_then(|next| self.commit().map(|()| next));
         if committed.is_ok() {
             self.advise(&source);
         }
-        source.stop();
-        context.into_iter().for_each(ContextReader::stop);
+        source.stop_with(context);
         let moment = self.moment(true);
         self.figures.measure(&self.engine, &self.journal, moment);
         committed
@@ -135,7 +137,7 @@ impl Worker {
         context: Option<&ContextReader>,
         source: &KafkaSource,
         commands: &Receiver<Command>,
-    ) -> Result<()> {
+    ) -> Result<Option<Box<Setup>>> {
         let (no_context, no_message) = (never(), never());
         let spooled = self.feed.as_ref().map_or_else(never, |feed| feed.events().clone());
         let context = context.map_or(&no_context, ContextReader::events);
@@ -148,7 +150,12 @@ impl Worker {
             select! {
                 recv(commands) -> command => match command {
                     Ok(Command::End(at)) => self.end(at)?,
-                    Ok(Command::Stop) | Err(RecvError) => return Ok(()),
+                    Ok(Command::Reload(next)) => {
+                        if let Some(setup) = self.reload(*next)? {
+                            return Ok(Some(setup));
+                        }
+                    }
+                    Ok(Command::Stop) | Err(RecvError) => return Ok(None),
                 },
                 recv(context) -> event => self.context_event(event)?,
                 recv(source.events()) -> event => {
@@ -341,7 +348,7 @@ impl Worker {
     }
 
     /// Writes results, state and positions together.
-    fn commit(&mut self) -> Result<()> {
+    pub(super) fn commit(&mut self) -> Result<()> {
         if !self.cadence.has_changed() {
             return Ok(());
         }
@@ -370,7 +377,7 @@ impl Worker {
             self.bell.iter().for_each(Bell::ring);
         }
         if receipt.outbox > 0 {
-            self.wakers.iter().for_each(|waker| waker.notify_one());
+            self.wakers.ring();
         }
         let positions: Vec<Position> = positions.into_values().map(|(position, _)| position).collect();
         self.status.has_committed(&positions);

@@ -56,6 +56,16 @@ pub enum KafkaError {
         /// librdkafka's or the broker's words.
         reason: String,
     },
+    /// The consumer group cannot be used.
+    #[error("consumer group \"{group}\" at {brokers}: {reason}; allow it to this user, or change [kafka] group_id")]
+    Group {
+        /// As configured.
+        group: String,
+        /// As configured.
+        brokers: String,
+        /// librdkafka's or the broker's words.
+        reason: String,
+    },
     /// The thread could not be made.
     #[error("cannot start the thread that reads Kafka: {0}")]
     Thread(#[from] std::io::Error),

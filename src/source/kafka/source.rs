@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -17,10 +17,9 @@ use super::error::{KafkaError, words};
 use super::event::{KafkaEvent, Position, TopicPartition};
 use super::reader::{Command, Reader, StartAt};
 
-/// How long leaving the group may take: a broker that is gone would be waited for.
+/// How long readers that were told to stop are waited for. With a broker that does not answer librdkafka would wait for
+/// ever for the answer to offsets that were sent last; nothing rests on them.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How often the reader is looked at meanwhile.
-const GLANCE: Duration = Duration::from_millis(10);
 
 /// How records are gathered into batches.
 #[derive(Clone, Debug)]
@@ -87,6 +86,8 @@ struct Running {
     events: Receiver<KafkaEvent>,
     control: Control,
     thread: JoinHandle<()>,
+    /// Disconnected when the thread is at its end.
+    ended: Receiver<()>,
 }
 
 impl Running {
@@ -123,24 +124,40 @@ impl Running {
             events,
         };
         let reading = reading.clone();
-        let thread = thread::Builder::new().name("kafka-reader".to_owned()).spawn(move || reader.run(&reading))?;
+        let (alive, ended) = bounded(0);
+        let thread = thread::Builder::new().name("kafka-reader".to_owned()).spawn(move || {
+            // Dropped last, also when the reader panics.
+            let _alive: Sender<()> = alive;
+            reader.run(&reading);
+        })?;
         let control = Control { commands, reader: thread.thread().clone() };
-        Ok(Self { events: received, control, thread })
+        Ok(Self { events: received, control, thread, ended })
     }
 
-    fn stop(self) {
+    /// Tells the reader to end.
+    fn dismiss(self) -> Leaving {
+        let Self { events, control, thread, ended } = self;
         // Without a listener the reader cannot be stuck in handing over.
-        drop(self.events);
-        self.control.send(Command::Stop);
-        for _ in 0..FAREWELL.as_millis() / GLANCE.as_millis() {
-            if self.thread.is_finished() {
-                break;
-            }
-            thread::sleep(GLANCE);
-        }
-        if !self.thread.is_finished() {
+        drop(events);
+        control.send(Command::Stop);
+        Leaving { thread, ended }
+    }
+}
+
+/// A reader that was told to end.
+struct Leaving {
+    thread: JoinHandle<()>,
+    ended: Receiver<()>,
+}
+
+/// Waits for all of them at once.
+fn wait(leaving: impl IntoIterator<Item = Leaving>) {
+    let mut patience = FAREWELL;
+    for Leaving { thread, ended } in leaving {
+        if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            patience = Duration::ZERO;
             tracing::warn!("Kafka does not answer: its group is left without a word, and will notice by itself");
-        } else if self.thread.join().is_err() {
+        } else if thread.join().is_err() {
             tracing::error!("the thread that reads Kafka has panicked");
         }
     }
@@ -184,7 +201,14 @@ impl KafkaSource {
     /// Leaves the group and waits until that is done, or for three seconds. Store what was handed over before: the
     /// partitions go to other members at once.
     pub fn stop(self) {
-        self.running.stop();
+        self.stop_with(None);
+    }
+
+    /// As [`Self::stop`], for two readers at once.
+    pub fn stop_with(self, context: Option<ContextReader>) {
+        let readers = [Some(self.running), context.map(|context| context.running)];
+        let leaving: Vec<Leaving> = readers.into_iter().flatten().map(Running::dismiss).collect();
+        wait(leaving);
     }
 }
 
@@ -234,6 +258,6 @@ impl ContextReader {
 
     /// Stops reading and waits until that is done.
     pub fn stop(self) {
-        self.running.stop();
+        wait([self.running.dismiss()]);
     }
 }

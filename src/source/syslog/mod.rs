@@ -28,7 +28,7 @@ use crate::model::time::Timestamp;
 use crate::net::TlsError;
 use crate::telemetry::Journal;
 use framing::Frame;
-use tls::Gate;
+use tls::{Door, Gate};
 
 /// What may wait for the disk, in bytes: of connections, whose senders are made to wait, and of datagrams, which are
 /// dropped.
@@ -142,6 +142,8 @@ fn weight(frame: &Frame) -> u32 {
 /// Everything that listens.
 pub struct Listeners {
     addresses: Vec<SocketAddr>,
+    /// Those with TLS, by the endpoint's name.
+    doors: Vec<(String, Door)>,
     tasks: TaskTracker,
     stop: Stop,
 }
@@ -167,7 +169,8 @@ impl Listeners {
         journal: &Arc<Journal>,
         now: fn() -> Timestamp,
     ) -> Result<Self, SyslogError> {
-        let mut listeners = Self { addresses: Vec::new(), tasks: TaskTracker::new(), stop: Stop::default() };
+        let mut listeners =
+            Self { addresses: Vec::new(), doors: Vec::new(), tasks: TaskTracker::new(), stop: Stop::default() };
         let [streams, datagrams] = [STREAM_BUDGET, DATAGRAM_BUDGET].map(|bytes| Arc::new(Semaphore::new(bytes)));
         for endpoint in endpoints {
             let is_udp = matches!(endpoint.transport, Transport::Udp);
@@ -185,12 +188,12 @@ impl Listeners {
         Ok(listeners)
     }
 
-    async fn listen(&self, endpoint: &Endpoint, inlet: Inlet) -> Result<SocketAddr, SyslogError> {
+    async fn listen(&mut self, endpoint: &Endpoint, inlet: Inlet) -> Result<SocketAddr, SyslogError> {
         let refused = |cause| {
             let (name, address) = (endpoint.name.clone(), endpoint.address.clone());
             SyslogError::Listen { name, address, cause }
         };
-        let gate = match &endpoint.transport {
+        let door = match &endpoint.transport {
             Transport::Udp => {
                 let socket = UdpSocket::bind(&endpoint.address).await.map_err(refused)?;
                 let address = socket.local_addr().map_err(refused)?;
@@ -199,14 +202,15 @@ impl Listeners {
             }
             Transport::Tcp => None,
             Transport::Tls(identity) => {
-                let gate = Gate::new(identity);
-                Some(gate.map_err(|cause| SyslogError::Tls { name: endpoint.name.clone(), cause })?)
+                let door = Door::new(gate(&endpoint.name, identity)?);
+                self.doors.push((endpoint.name.clone(), door.clone()));
+                Some(door)
             }
         };
         let listener = TcpListener::bind(&endpoint.address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let connections = self.tasks.clone();
-        self.tasks.spawn(stream::serve(listener, gate, inlet, connections, self.stop.clone()));
+        self.tasks.spawn(stream::serve(listener, door, inlet, connections, self.stop.clone()));
         Ok(address)
     }
 
@@ -214,6 +218,15 @@ impl Listeners {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Lets senders in by these certificates from now on. Connections that stand go on.
+    pub fn renew(&self, certificates: Certificates) {
+        for (name, gate) in certificates.0 {
+            if let Some((_, door)) = self.doors.iter().find(|(known, _)| *known == name) {
+                door.put(gate);
+            }
+        }
     }
 
     /// Takes no more connections, hands over what has come, and ends.
@@ -226,6 +239,27 @@ impl Listeners {
             let _ = tokio::time::timeout(CUT, self.tasks.wait()).await;
         }
     }
+}
+
+/// Certificates and keys that fit together, by the endpoint's name.
+pub struct Certificates(Vec<(String, Gate)>);
+
+impl Certificates {
+    /// Those of every endpoint with TLS.
+    ///
+    /// # Errors
+    /// The first endpoint whose certificates cannot be used.
+    pub fn of(endpoints: &[Endpoint]) -> Result<Self, SyslogError> {
+        let gates = endpoints.iter().filter_map(|endpoint| match &endpoint.transport {
+            Transport::Udp | Transport::Tcp => None,
+            Transport::Tls(identity) => Some(gate(&endpoint.name, identity).map(|gate| (endpoint.name.clone(), gate))),
+        });
+        Ok(Self(gates.collect::<Result<_, _>>()?))
+    }
+}
+
+fn gate(name: &str, identity: &TlsIdentity) -> Result<Gate, SyslogError> {
+    Gate::new(identity).map_err(|cause| SyslogError::Tls { name: name.to_owned(), cause })
 }
 
 /// Whether the certificates and keys of an endpoint fit together.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::framing::{Framer, Outlook};
-use super::tls::Gate;
+use super::tls::{Door, Gate};
 use super::{Gone, Inlet, Stop};
 use crate::net::Places;
 
@@ -36,7 +36,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Accepts connections until `stop`. Each is a task of `connections`.
 pub(super) async fn serve(
     listener: TcpListener,
-    gate: Option<Gate>,
+    door: Option<Door>,
     inlet: Inlet,
     connections: TaskTracker,
     stop: Stop,
@@ -60,7 +60,7 @@ pub(super) async fn serve(
             inlet.trouble(&format_args!("{peer} was turned away: {most}"));
             continue;
         };
-        let (gate, inlet, stop) = (gate.clone(), inlet.clone(), stop.clone());
+        let (gate, inlet, stop) = (door.as_ref().map(Door::gate), inlet.clone(), stop.clone());
         connections.spawn(async move {
             let metrics = inlet.journal.metrics();
             metrics.syslog_connections(&inlet.source, 1);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
@@ -29,6 +29,25 @@ pub struct TlsIdentity {
 impl fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsIdentity").field("clients", &self.clients).finish_non_exhaustive()
+    }
+}
+
+/// Where the gate stands. Another one may be put there while senders come.
+#[derive(Clone)]
+pub(super) struct Door(Arc<Mutex<Gate>>);
+
+impl Door {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self(Arc::new(Mutex::new(gate)))
+    }
+
+    /// The gate that stands there now.
+    pub(super) fn gate(&self) -> Gate {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn put(&self, gate: Gate) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = gate;
     }
 }
 

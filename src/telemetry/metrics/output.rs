@@ -52,6 +52,14 @@ impl Metrics {
         self.output.dead.with_label_values(&[state.sink]).set(signed(state.dead));
     }
 
+    /// Drops what waits for a sink that the configuration no longer names.
+    pub fn forget_sink(&self, sink: &str) {
+        // A sink that was never measured has nothing to drop.
+        let _ = self.output.pending.remove_label_values(&[sink]);
+        let _ = self.output.oldest.remove_label_values(&[sink]);
+        let _ = self.output.dead.remove_label_values(&[sink]);
+    }
+
     /// Makes the series of a sink appear before its first alert.
     pub fn expect_sink(&self, sink: &str) {
         self.output.delivered.with_label_values(&[sink]);

@@ -4,7 +4,7 @@ use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge};
 
 use super::{Maker, Metrics, seconds, signed, unix};
 use crate::model::time::Timestamp;
-use crate::telemetry::labels::HttpTrouble;
+use crate::telemetry::labels::{HttpTrouble, ReloadOutcome};
 use crate::telemetry::usage::Usage;
 
 /// Metrics of the process.
@@ -21,6 +21,8 @@ pub(in crate::telemetry) struct Process {
     held: Gauge,
     pub(in crate::telemetry) http_troubles: IntCounterVec,
     pub(in crate::telemetry) log_lines_held_back: IntCounterVec,
+    reloads: IntCounterVec,
+    last_reload: IntGauge,
 }
 
 impl Process {
@@ -48,10 +50,23 @@ impl Process {
                 "kind",
             )?,
             log_lines_held_back: make.counters("log_lines_held_back_total", "Log lines over the limit.", "kind")?,
+            reloads: make.counters(
+                "config_reloads_total",
+                "Times that the configuration was read again, by what came of it.",
+                "outcome",
+            )?,
+            last_reload: make.count(
+                "config_last_reload_successful",
+                "1 while the configuration that was read last holds, 0 after one that was refused.",
+            )?,
         };
         for trouble in HttpTrouble::ALL {
             process.http_troubles.with_label_values(&[trouble.name()]);
         }
+        for outcome in ReloadOutcome::ALL {
+            process.reloads.with_label_values(&[outcome.name()]);
+        }
+        process.last_reload.set(1);
         Ok(process)
     }
 }
@@ -61,6 +76,12 @@ impl Metrics {
     pub fn health(&self, is_live: bool, is_ready: bool) {
         self.process.live.set(i64::from(is_live));
         self.process.ready.set(i64::from(is_ready));
+    }
+
+    /// A configuration was read again.
+    pub fn config_read(&self, outcome: ReloadOutcome) {
+        self.process.reloads.with_label_values(&[outcome.name()]).inc();
+        self.process.last_reload.set(i64::from(outcome == ReloadOutcome::Applied));
     }
 
     /// Sets when the process started, and the time since then.
