@@ -4,6 +4,8 @@
 pub(crate) mod certificates;
 #[path = "daemon/discretion.rs"]
 mod discretion;
+#[path = "daemon/drives.rs"]
+mod drives;
 #[path = "daemon/ending.rs"]
 mod ending;
 #[path = "daemon/faults.rs"]

@@ -125,7 +125,7 @@ mod tests {
     fn an_error_is_told_with_what_was_said_aside_and_only_once() {
         let context = Context::default();
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "wrong password");
-        context.clone().error(down(), "1/1 brokers are down");
+        context.error(down(), "1/1 brokers are down");
         assert!(context.explain(&KafkaError::Canceled).ends_with("(wrong password)"));
         assert_eq!(context.explain(&KafkaError::Canceled), words(&KafkaError::Canceled));
     }

@@ -25,7 +25,7 @@ pub async fn may_write(publishing: &Publishing, topic: &str, patience: Duration)
     let context = Context::new(publishing.token.clone());
     let heard = context.clone();
     let complaint = |error: KafkaError| format!("cannot write to the topic {topic}: {}", heard.explain(&error));
-    let producer = FutureProducer::from_config_and_context(&config, context)
+    let producer: FutureProducer<Context> = FutureProducer::from_config_and_context(&config, context)
         .map_err(|error| format!("cannot write to the topic {topic}: {}", words(&error)))?;
     // The topic must not be made by asking for it.
     let metadata = producer.client().fetch_metadata(Some(topic), patience).map_err(complaint)?;

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
 use super::draft::Draft;
 use super::error::StoreError;
@@ -159,8 +160,14 @@ fn length(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
+/// SQLCipher answers some pragmas of an encrypted file with text.
 fn number(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
-    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|number| u64::try_from(number).unwrap_or(0))
+    let number = connection.query_row(sql, [], |row| row.get::<_, Value>(0))?;
+    Ok(match number {
+        Value::Integer(number) => u64::try_from(number).unwrap_or(0),
+        Value::Text(text) => text.parse().unwrap_or(0),
+        Value::Null | Value::Real(_) | Value::Blob(_) => 0,
+    })
 }
 
 /// How many rows each table of a file has.

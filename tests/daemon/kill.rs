@@ -23,7 +23,7 @@ use crate::support::Broker;
 
 on_both_brokers!(nothing_is_lost_or_doubled_by_kill_9);
 
-fn sink(address: SocketAddr) -> String {
+pub(super) fn sink(address: SocketAddr) -> String {
     format!(
         "[[sinks]]\nname = \"siem\"\nkind = \"syslog\"\nformat = \"json\"\naddress = \"tcp://{address}\"\n\
          min_severity = \"low\"\npatient_identifiers = \"plain\"\n"
@@ -35,7 +35,7 @@ pub(crate) fn open(folder: &Path) -> StoreHandle {
 }
 
 /// Takes whatever comes on an address from now on.
-fn receive(address: SocketAddr) -> Arc<Mutex<Vec<u8>>> {
+pub(super) fn receive(address: SocketAddr) -> Arc<Mutex<Vec<u8>>> {
     let received = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind(address).unwrap();
     let all = Arc::clone(&received);
@@ -63,7 +63,7 @@ pub(crate) fn handoffs(store: &StoreHandle) -> BTreeMap<String, String> {
 }
 
 /// The register made cases of everything that was handed over, each unit in one of them, and its ledger is whole.
-fn has_cases_of_all(folder: &Path, store: &StoreHandle) {
+pub(super) fn has_cases_of_all(folder: &Path, store: &StoreHandle) {
     let register = Register::open(&StoreOptions { path: folder.join("store.db"), key: None }).unwrap();
     let mut verifier = Verifier::default();
     register
@@ -114,9 +114,9 @@ pub(crate) fn has_read_all(process: &Process) -> bool {
 }
 
 /// What a run without any disturbance ends with.
-fn undisturbed(broker: &Broker) -> (Vec<Incident>, BTreeMap<String, String>) {
+pub(super) fn undisturbed(broker: &Broker, name: &str) -> (Vec<Incident>, BTreeMap<String, String>) {
     let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::start(folder.path(), &config_text(broker, "kill", folder.path(), "30m", ""));
+    let mut process = Process::start(folder.path(), &config_text(broker, name, folder.path(), "30m", ""));
     process.wait("all accesses", has_read_all);
     assert!(process.terminate().success());
     let store = open(folder.path());
@@ -164,7 +164,7 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Broker) {
 
     let store = open(folder.path());
     let found = (store.incidents().unwrap(), handoffs(&store));
-    let wanted = undisturbed(broker);
+    let wanted = undisturbed(broker, "kill");
     assert!(wanted.0.len() >= 5 && wanted.1.len() >= 5, "{} incidents, {} handoffs", wanted.0.len(), wanted.1.len());
     assert_eq!(found.0, wanted.0);
     assert_eq!(found.1, wanted.1);

@@ -199,6 +199,7 @@ fn fixed(standing: &Standing, config: &Config, secrets: &Secrets) -> Vec<String>
         handoff_topic,
         quarantine_topic,
         properties,
+        oauth,
     } = kafka;
     let StoreSettings { path, key, quarantine_mib } = store;
     let new = &config.kafka;
@@ -215,6 +216,7 @@ fn fixed(standing: &Standing, config: &Config, secrets: &Secrets) -> Vec<String>
         ("kafka.handoff_topic", *handoff_topic != new.handoff_topic),
         ("kafka.quarantine_topic", *quarantine_topic != new.quarantine_topic),
         ("kafka.properties", *properties != new.properties || has_other_secrets),
+        ("kafka.oauth", *oauth != new.oauth),
         ("store.path", *path != config.store.path),
         ("store.key", *key != config.store.key || has_other_key),
         ("store.quarantine_mib", *quarantine_mib != config.store.quarantine_mib),

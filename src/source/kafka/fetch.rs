@@ -43,8 +43,11 @@ impl Fetcher {
     /// # Errors
     /// When librdkafka refuses a property.
     pub fn connect(connection: &Connection) -> Result<Self, KafkaError> {
-        let consumer = BaseConsumer::from_config_and_context(&connection.consumer_config(), Callbacks::new(connection.token.clone()))
-            .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
+        let consumer = BaseConsumer::from_config_and_context(
+            &connection.consumer_config(),
+            Callbacks::new(connection.token.clone()),
+        )
+        .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
         Ok(Self { consumer, brokers: connection.brokers.clone(), at: None })
     }
 
