@@ -47,6 +47,11 @@ pub fn advice(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt)> {
 
 fn look(connection: Connection, topic: String, purpose: Purpose, settle_window: Span) -> Attempt {
     Box::new(move || {
+        if connection.token.is_some() {
+            return Err("not asked, because that question cannot be asked with a token: see cleanup.policy and \
+                        retention.ms yourself"
+                .to_owned());
+        }
         let found = block_on(keeping(&connection, &topic))?;
         let found = found.map_err(|error| format!("cannot tell what it keeps: {error}"))?;
         judge(found, purpose, settle_window)

@@ -102,8 +102,12 @@ pub fn try_group(connection: &Connection, partitions: &[TopicPartition]) -> Resu
 }
 
 fn consumer(connection: &Connection) -> Result<BaseConsumer<Callbacks>, KafkaError> {
-    BaseConsumer::from_config_and_context(&connection.consumer_config(), Callbacks::new(connection.token.clone()))
-        .map_err(|error| KafkaError::starting(&connection.brokers, error))
+    let consumer =
+        BaseConsumer::from_config_and_context(&connection.consumer_config(), Callbacks::new(connection.token.clone()))
+            .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
+    // A token is asked for in a poll; nothing else can come yet.
+    let _ = consumer.poll(LOOK);
+    Ok(consumer)
 }
 
 /// Whether asking again changes nothing.
