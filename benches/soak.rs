@@ -20,7 +20,8 @@ mod process;
 mod support;
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -165,17 +166,12 @@ struct Siem {
 
 impl Siem {
     fn listen() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (address, heard) = (socket.local_addr().unwrap(), Arc::new(Mutex::new(BTreeMap::new())));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, heard) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(BTreeMap::new())));
         let hearing = Arc::clone(&heard);
         std::thread::spawn(move || {
-            let mut buffer = vec![0; 65_536];
-            while let Ok(length) = socket.recv(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..length]);
-                let number = text.split("\"sp").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
-                number.into_iter().for_each(|number| {
-                    hearing.lock().unwrap().entry(number).or_insert_with(clock::now);
-                });
+            for stream in listener.incoming() {
+                hear(stream.unwrap(), &hearing);
             }
         });
         Self { address, heard }
@@ -183,10 +179,27 @@ impl Siem {
 
     fn config(&self) -> String {
         format!(
-            "[[sinks]]\nname = \"siem\"\nkind = \"syslog\"\nformat = \"json\"\naddress = \"udp://{}\"\nmin_severity = \
+            "[[sinks]]\nname = \"siem\"\nkind = \"syslog\"\nformat = \"json\"\naddress = \"tcp://{}\"\nmin_severity = \
              \"low\"\npatient_identifiers = \"plain\"\n",
             self.address
         )
+    }
+}
+
+/// Notes every patient of a look in what comes over a connection.
+fn hear(mut stream: TcpStream, heard: &Mutex<BTreeMap<u32, Timestamp>>) {
+    let (mut text, mut bytes) = (String::new(), vec![0; 65_536]);
+    while let Ok(count @ 1..) = stream.read(&mut bytes) {
+        text.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        // What comes next may end what begins here.
+        let end = text.rfind('"').map_or(0, |place| place + 1);
+        for rest in text[..end].split("\"sp").skip(1) {
+            let number = rest.split('"').next().and_then(|digits| digits.parse().ok());
+            number.into_iter().for_each(|number| {
+                heard.lock().unwrap().entry(number).or_insert_with(clock::now);
+            });
+        }
+        text.drain(..text[..end].rfind("\"sp").unwrap_or(end));
     }
 }
 

@@ -83,13 +83,15 @@ impl Figures {
 
     /// Notes what came out.
     pub(super) fn output(&mut self, output: &Output, journal: &Journal, now: Timestamp) {
-        output.incidents.iter().for_each(|incident| self.stands(incident));
-        output.handoffs.iter().for_each(|change| journal.handed_over(change, now));
-        let mut detections: BTreeMap<&str, u64> = BTreeMap::new();
-        for detection in &output.detections {
-            *detections.entry(detection.detector_id).or_default() += 1;
+        for incident in &output.incidents {
+            let stood = self.open.contains_key(&incident.incident_id);
+            self.stands(incident);
+            if !stood && self.open.contains_key(&incident.incident_id) {
+                let against = incident.contributions.iter().filter(|one| one.weight > 0.0);
+                against.for_each(|one| journal.metrics().detections(&one.id, 1));
+            }
         }
-        detections.into_iter().for_each(|(id, count)| journal.metrics().detections(id, count));
+        output.handoffs.iter().for_each(|change| journal.handed_over(change, now));
     }
 
     /// Tells what the feeds lack, each person, chart and silence once.

@@ -61,7 +61,11 @@ impl Detection {
             incidents_degraded: make
                 .count("incidents_degraded_open", "Open and provisional incidents whose evidence is incomplete.")?,
             handoffs: make.counters("handoffs_total", "Handoffs to the breach evaluator, by reason.", "reason")?,
-            detections: make.counters("detections_total", "Evidence found, by detector.", "detector")?,
+            detections: make.counters(
+                "detections_total",
+                "Evidence against somebody in incidents that opened, by detector.",
+                "detector",
+            )?,
             pending_accesses: make.count("pending_accesses", "Unexplained accesses that still wait to settle.")?,
             state: make.counts(
                 "engine_state",
