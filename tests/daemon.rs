@@ -30,6 +30,8 @@ mod reload;
 mod service;
 #[path = "daemon/syslog.rs"]
 mod syslog;
+#[path = "daemon/three_brokers.rs"]
+mod three_brokers;
 
 /// Runs a test against both brokers.
 macro_rules! on_both_brokers {
