@@ -281,6 +281,21 @@ proptest! {
     }
 
     #[test]
+    fn a_log_that_comes_again_after_its_window_is_in_no_incident_twice(world in world()) {
+        let mut engine = engine(&world, 2);
+        for _ in 0..2 {
+            feed(&mut engine, &world.events);
+            engine.advance(end());
+        }
+        for incident in engine.incidents() {
+            let mut accesses = incident.accesses.clone();
+            accesses.sort();
+            accesses.dedup();
+            prop_assert_eq!(accesses.len(), incident.accesses.len());
+        }
+    }
+
+    #[test]
     fn saving_and_resuming_anywhere_does_not_show(world in world(), cuts in proptest::collection::vec(1..40_usize, 1..6)) {
         let (left, right) = (reference(&world), resumed(&world, &cuts));
         let brief = |incidents: &[Incident]| incidents.iter().map(|i| format!("{:?} {:?} {:?} {:?}", i.user_id, i.patient_ids, i.status, i.accesses)).collect::<Vec<_>>();

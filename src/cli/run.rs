@@ -44,7 +44,7 @@ pub enum Role {
 /// # Errors
 /// Everything that is wrong with the configuration, or what keeps the daemon from going on.
 pub fn run(args: &RunArgs) -> Result<()> {
-    let asked = signals::listen()?;
+    let ear = signals::listen()?;
     let config = super::config(Some(&args.config))?;
     if args.role != Role::All || config.cluster.enabled {
         bail!(
@@ -60,7 +60,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let mut daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;
     supervisor.into_iter().for_each(|supervisor| daemon.report_to(supervisor));
     let path = args.config.clone();
-    daemon.run(asked, Arc::new(move || read_again(&path))).context("the daemon stopped")
+    daemon.run(ear.into_asked(), Arc::new(move || read_again(&path))).context("the daemon stopped")
 }
 
 fn warn(config: &Config, path: &Path) {

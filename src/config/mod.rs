@@ -178,12 +178,15 @@ impl Config {
             let key = sink.pseudonym_key.as_ref()?;
             Some((format!("sinks.{}.pseudonym_key", sink.name), key))
         });
+        let tls = self.http.tls.iter().map(|tls| ("http.private_key".to_owned(), &tls.private_key));
+        let http = tls.chain(self.http.token.iter().map(|token| ("http.token".to_owned(), token)));
+        let oauth = self.kafka.oauth.iter().map(|oauth| ("kafka.oauth.token".to_owned(), &oauth.token));
         let store = self.store.key.iter().map(|key| ("store.key".to_owned(), key));
-        let files =
-            store.chain(properties).chain(sources).chain(sinks).filter_map(|(key, reference)| match reference {
-                SecretRef::File(path) => Some((key, path.as_path())),
-                SecretRef::Env(_) | SecretRef::Command { .. } => None,
-            });
+        let named = store.chain(properties).chain(oauth).chain(sources).chain(sinks).chain(http);
+        let files = named.filter_map(|(key, reference)| match reference {
+            SecretRef::File(path) => Some((key, path.as_path())),
+            SecretRef::Env(_) | SecretRef::Command { .. } => None,
+        });
         files.collect()
     }
 

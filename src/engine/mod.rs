@@ -14,6 +14,7 @@
 mod access;
 mod behind;
 pub mod context;
+mod copies;
 pub mod detectors;
 pub mod dictionary;
 pub mod enrich;

@@ -64,7 +64,7 @@ pub(super) struct Shard {
     /// Rows restored from saved state that no episode holds.
     pub(super) to_judge: Vec<u32>,
     current: HashMap<(u32, u32), u32, FxBuildHasher>,
-    by_patient: HashMap<u32, Vec<u32>, FxBuildHasher>,
+    pub(super) by_patient: HashMap<u32, Vec<u32>, FxBuildHasher>,
     by_user: HashMap<u32, Vec<u32>, FxBuildHasher>,
     timers: BinaryHeap<Reverse<(Timestamp, u32)>>,
     /// Counts of accesses that have left the horizon.
@@ -173,18 +173,6 @@ impl Shard {
         let touched = places.iter().fold(0, |sum, (tie, row)| sum ^ context.ties.touch(*tie) ^ row);
         std::hint::black_box(touched);
         identities
-    }
-
-    fn admit(&mut self, row: Access, identity: Identity, event_id: &str, world: World<'_>) {
-        if self.horizon.has_copy(identity, &row, event_id, self.clock, world.rules.engine.settle_window.micros()) {
-            self.retired.duplicates += 1;
-            return;
-        }
-        self.retired.pulse.note(row.at);
-        let number = self.horizon.push(identity, row, event_id);
-        if row.counts() {
-            self.rejudge(number, world);
-        }
     }
 
     /// Decides a row of the horizon that no episode holds, with the full look. Where it shows that the day is too

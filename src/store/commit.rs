@@ -11,7 +11,7 @@ use super::place::{self, Lock};
 use super::records::{
     Clocks, Commit, CommitReceipt, HandoffRecord, IncidentRecord, OutboxItem, Position, StateRow, StateRows,
 };
-use super::register::put_evidence;
+use super::register::{Register, put_evidence};
 use super::schema::STORE;
 use super::{quarantine, read};
 
@@ -52,6 +52,15 @@ impl Store {
         let shared = Arc::new(Shared { gate: Mutex::new(()), _lock: lock });
         let handle = StoreHandle::new(shared, open::open_again(options)?);
         Ok(Self { connection, handle, quarantine_limit: quarantine::LIMIT })
+    }
+
+    /// The register of this store, for a thread of its own. Whoever holds a store must not open its file in any other way
+    /// than through SQLite: closing it would drop all locks of the process.
+    ///
+    /// # Errors
+    /// When the file cannot be opened once more.
+    pub fn register(&self, options: &StoreOptions) -> Result<Register, StoreError> {
+        open::open_again(options).map(Register::on)
     }
 
     /// A way in for the other threads of this process. Cheap; keeps the store locked while it lives.

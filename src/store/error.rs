@@ -25,7 +25,7 @@ pub enum StoreError {
         "the store {path} is damaged ({detail}): restore a backup, or move the file away to begin anew (the file was not changed)"
     )]
     Damaged { path: PathBuf, detail: String },
-    #[error("{path} is a database of another program: name another file as [store] path")]
+    #[error("{path} is something else, not a store: name another file as [store] path")]
     NotAStore { path: PathBuf },
     #[error(
         "the store {path} was written by a newer chartsentry (layout {found}, this one knows {known}): install that version again, or restore a backup"

@@ -38,6 +38,9 @@ pub(super) fn log(store: &Path) -> PathBuf {
 
 /// Creates the file and missing folders for the owner alone, takes rights of others on the file and its log away.
 pub(super) fn prepare(path: &Path) -> Result<(), StoreError> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(StoreError::NotAStore { path: path.to_owned() });
+    }
     if is_emptied(path) {
         return Err(StoreError::Emptied { path: path.to_owned() });
     }

@@ -38,17 +38,15 @@ pub fn rekey(store: &StoreOptions, new: Option<&StoreKey>) -> Result<Vec<PathBuf
     let _store_lock = Lock::take(path)?;
     let _spool_lock = is_there(&spool).then(|| Lock::take(&spool)).transpose()?;
     draft::sweep(path)?;
-    let mut drafts = Vec::new();
+    let mut lacking = Vec::new();
     for (file, layout) in [(path, &STORE), (&spool, &SPOOL)] {
         let old = StoreOptions { path: file.clone(), key: store.key.clone() };
         if is_there(file) && !has_key(&old, new, layout)? {
-            drafts.push((file.clone(), copy(&old, new, layout)?));
+            lacking.push((old, layout));
         }
     }
-    let changed: Vec<PathBuf> = drafts.iter().map(|(file, _)| file.clone()).collect();
-    if !drafts.is_empty() {
-        mark(path)?;
-    }
+    let changed: Vec<PathBuf> = lacking.iter().map(|(old, _)| old.path.clone()).collect();
+    let drafts = if lacking.is_empty() { Vec::new() } else { marked_copies(path, &lacking, new)? };
     for (file, draft) in drafts {
         let before = place::beside(&file, BEFORE);
         remove(&before)?;
@@ -60,6 +58,23 @@ pub fn rekey(store: &StoreOptions, new: Option<&StoreKey>) -> Result<Vec<PathBuf
     remove(&place::beside(path, UNFINISHED))?;
     place::sync_folder_of(path).map_err(StoreError::file("finish the change of the key of", path))?;
     Ok(changed)
+}
+
+/// Copies under the new key. The mark comes first: what people wrote beside the copying would be in no file afterwards.
+fn marked_copies(
+    store: &Path,
+    lacking: &[(StoreOptions, &Layout)],
+    new: Option<&StoreKey>,
+) -> Result<Vec<(PathBuf, Draft)>, StoreError> {
+    let was_marked = place::beside(store, UNFINISHED).exists();
+    mark(store)?;
+    let copies: Result<_, StoreError> =
+        lacking.iter().map(|(old, layout)| Ok((old.path.clone(), copy(old, new, layout)?))).collect();
+    if copies.is_err() && !was_marked {
+        // Nothing was swapped.
+        remove(&place::beside(store, UNFINISHED))?;
+    }
+    copies
 }
 
 fn is_there(path: &Path) -> bool {

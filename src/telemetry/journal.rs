@@ -104,7 +104,7 @@ impl Journal {
     /// Records were gone before they were read, or a topic is another one of its name. Rare and grave: never held back.
     pub fn records_lost(&self, what: &dyn Display) {
         self.metrics.input.gaps.inc();
-        error!("kafka: {what}");
+        error!("{what}");
     }
 
     /// The Kafka client reports trouble; it goes on trying by itself.

@@ -177,6 +177,24 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Broker) {
     a_packet_holds_what_the_engine_saw(folder.path());
 }
 
+/// SQLite's locks of a file go when any of the process's ways to it is closed; then others remove what it still writes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_running_daemon_holds_its_lock_on_the_store() {
+    use std::os::unix::fs::MetadataExt;
+
+    let broker = Broker::mock();
+    broker.create_topic("lock-audit", 1);
+    broker.create_compacted_topic("lock-context", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(folder.path(), &config_text(&broker, "lock", folder.path(), "1s", ""));
+    process.wait_until_ready();
+    let inode = format!(":{} ", std::fs::metadata(folder.path().join("store.db")).unwrap().ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    assert!(locks.lines().any(|line| line.contains(&inode) && line.contains("POSIX")), "{inode} not in {locks}");
+    assert!(process.terminate().success());
+}
+
 /// A case that the daemon opened has a packet with its rows, and the packet says whose rows they are.
 fn a_packet_holds_what_the_engine_saw(folder: &Path) {
     let config = folder.join("config.toml");

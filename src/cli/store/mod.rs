@@ -59,6 +59,7 @@ impl Desk {
         bare.kafka.properties.clear();
         bare.sources.clear();
         bare.sinks.clear();
+        (bare.http.token, bare.http.tls) = (None, None);
         let name = file.map_or_else(String::new, |file| file.display().to_string());
         let secrets = bare.resolve(&name, &keeper::system())?;
         Ok(Self { file: file.map(Path::to_owned), store: store_options(&bare, &secrets), config })

@@ -43,8 +43,8 @@ pub(super) fn run(desk: &Desk, args: &RekeyArgs) -> Result<()> {
     }
     let file = desk.file.as_deref().map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
     match &args.new_key {
-        Some(reference) => {
-            writeln!(out, "before the next start, say in {file}: [store] key = {reference:?}")?;
+        Some(_) => {
+            writeln!(out, "before the next start, name in {file} as [store] key what --new-key named")?;
             writeln!(out, "blocks of the old files may stay on the disk until they are written over")?;
         }
         None => writeln!(out, "before the next start, take [store] key out of {file}, and encrypt the disk")?,

@@ -1,7 +1,7 @@
 //! Whether the broker lets this user do what a daemon does. Nothing is read, written or joined for it.
 
 use super::{Attempt, PATIENCE};
-use crate::config::{Config, Secrets};
+use crate::config::{Config, Secrets, Target};
 use crate::pipeline::daemon::{connection, publishing};
 use crate::sink::kafka_rights::may_write;
 use crate::source::kafka::{Cluster, Connection, TopicPartition, try_group, try_reading};
@@ -13,7 +13,11 @@ pub(super) fn probes(config: &Config, secrets: &Secrets) -> Vec<(String, Attempt
     let mut probes = vec![("group".to_owned(), group(connection.clone(), kafka.access_topics.clone()))];
     let read = kafka.access_topics.iter().chain(&kafka.context_topics).chain(&kafka.context_event_topics);
     probes.extend(read.map(|topic| (format!("read {topic}"), reading(connection.clone(), topic.clone()))));
-    let written = kafka.handoff_topic.iter().chain(&kafka.quarantine_topic);
+    let sinks = config.sinks.iter().filter_map(|sink| match &sink.target {
+        Target::Kafka(topic) => Some(topic),
+        Target::SyslogUdp(_) | Target::SyslogTcp(_) | Target::File(_) => None,
+    });
+    let written = kafka.handoff_topic.iter().chain(&kafka.quarantine_topic).chain(sinks);
     probes.extend(written.map(|topic| (format!("write {topic}"), writing(config, secrets, topic.clone()))));
     probes
 }

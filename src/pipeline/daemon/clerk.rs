@@ -16,13 +16,13 @@ use crate::breach::case::FacilityFacts;
 use crate::breach::case::intake::REGISTER;
 use crate::breach::case::outlook::Alarm;
 use crate::breach::case::staff::Member;
-use crate::config::{Config, Secrets};
+use crate::config::Config;
 use crate::model::context::{ContextRecord, ContextUpdate};
 use crate::model::time::MINUTE;
 use crate::pipeline::clock;
 use crate::pipeline::register::people::full_name;
 use crate::pipeline::register::{Channel, Due, Office};
-use crate::store::StoreError;
+use crate::store::{Register, StoreError};
 use crate::telemetry::{Health, Journal};
 
 /// How often the clerk looks by itself.
@@ -106,13 +106,13 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    /// Opens the register beside the engine's store, and starts.
+    /// Starts with the register of the engine's store.
     ///
     /// # Errors
-    /// When the register cannot be opened.
+    /// When the thread cannot be started.
     pub(super) fn start(
         config: &Config,
-        secrets: &Secrets,
+        register: Register,
         journal: Arc<Journal>,
         health: Arc<Health>,
         wakers: Bells,
@@ -121,7 +121,7 @@ impl Clerk {
         Alarm::ALL.iter().for_each(|alarm| journal.metrics().attention(alarm.name(), 0));
         let now = clock::elapsed();
         let desk = Desk {
-            office: Office::open(config, secrets, true)?,
+            office: Office::of(register, config)?,
             sinks: settings::bulletin_sinks(config),
             checkpoint_every: config.register.checkpoint_every.micros(),
             journal,

@@ -164,7 +164,10 @@ impl Daemon {
         let crosswalk = setup.crosswalk.clone();
         let standing = Standing { config: config.clone(), secrets: secrets.clone(), crosswalk, mode, run_id };
         let clerk = match mode.keeps_register {
-            true => Some(Clerk::start(config, secrets, Arc::clone(&journal), Arc::clone(&health), wakers.clone())?),
+            true => {
+                let register = store.register(&settings::store(config, secrets))?;
+                Some(Clerk::start(config, register, Arc::clone(&journal), Arc::clone(&health), wakers.clone())?)
+            }
             false => None,
         };
         // Last, so that nothing is taken in by a daemon that cannot start.

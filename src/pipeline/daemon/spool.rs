@@ -88,8 +88,8 @@ pub(super) fn start(
     let is_new = !Spool::is_there(store);
     let (spool, released) = Spool::open(store, resume)?;
     if is_new && resume > 0 {
-        let what = "the spool is gone, and a new one was made: what was taken in and not yet decided is lost";
-        journal.spool_failed(&what, clock::now());
+        let what = "the spool of syslog messages is gone, and a new one was made: what was taken in and not yet decided is lost";
+        journal.records_lost(&what);
     }
     let (received, incoming) = unbounded();
     let (words, heard) = unbounded();
@@ -190,8 +190,8 @@ impl Keeper {
         }
         let lost = self.unsaved.len() + self.incoming.len();
         if lost > 0 {
-            let lost = format!("{lost} messages are lost: the disk did not take them before the end");
-            self.journal.spool_failed(&lost, clock::now());
+            let lost = format!("{lost} syslog messages are lost: the disk did not take them before the end");
+            self.journal.records_lost(&lost);
         }
     }
 

@@ -208,10 +208,10 @@ impl Worker {
             Ok(KafkaEvent::Assigned(partitions)) => self.assign(partitions),
             Ok(KafkaEvent::Gap { from, to, .. }) => {
                 let what = format!(
-                    "the store is older than the messages that it was told of: those from {from} to {to} were decided by a \
+                    "the store is older than the syslog messages that it was told of: those from {from} to {to} were decided by a \
                      newer one; replay that time from the senders' own logs"
                 );
-                self.journal.spool_failed(&what, clock::now());
+                self.journal.records_lost(&what);
             }
             event => self.access_event(event)?,
         }

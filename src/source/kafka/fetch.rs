@@ -18,6 +18,8 @@ use super::partition::add;
 const ANSWER: Duration = Duration::from_secs(10);
 /// One wait for the next record, and how many of them may be in vain.
 const TURN: Duration = Duration::from_millis(100);
+/// How long a new client is listened to.
+const LISTEN: Duration = Duration::from_millis(100);
 const SILENT: u32 = 150;
 /// Records that are read and thrown away rather than starting anew behind them.
 const SKIPPED: i64 = 1_000;
@@ -48,6 +50,8 @@ impl Fetcher {
             Callbacks::new(connection.token.clone()),
         )
         .map_err(|error| KafkaError::starting(&connection.brokers, error))?;
+        // A token is asked for in a poll; nothing else can come yet.
+        let _ = consumer.poll(LISTEN);
         Ok(Self { consumer, brokers: connection.brokers.clone(), at: None })
     }
 

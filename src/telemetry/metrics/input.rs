@@ -49,7 +49,7 @@ impl Input {
             )?,
             gaps: make.counter(
                 "input_gaps_total",
-                "Times that records of Kafka were gone before they were read, or that a topic was created anew.",
+                "Times that records were gone before they were decided, or that a topic was created anew.",
             )?,
             partitions: make.count("partitions_assigned", "Partitions that this daemon reads.")?,
             lag: make.counts("consumer_lag", "Messages whose effects are not yet stored.", &["topic", "partition"])?,

@@ -23,11 +23,7 @@ impl Session {
         let partition = &mut self.partitions[place];
         partition.lost = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => Some(Lost::Place),
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition,
-            ) => Some(Lost::Topic),
+            _ if is_unknown(error) => Some(Lost::Topic),
             _ => partition.lost,
         };
         if partition.lost == Some(Lost::Place) {
@@ -65,7 +61,9 @@ impl Session {
                     self.retry_at = Some(now() + RETRY);
                     self.complain(Some(&name), &error);
                     // Who does not answer for one partition does not for the others, and a stop must not wait.
-                    break;
+                    if !is_unknown(&error) {
+                        break;
+                    }
                 }
             }
         }
@@ -107,4 +105,16 @@ impl Session {
             self.take_over(added);
         }
     }
+}
+
+/// Whether a broker answers, and says that there is no such topic or partition.
+fn is_unknown(error: &ClientError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
 }
