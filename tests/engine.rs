@@ -3,9 +3,13 @@
 
 use proptest::prelude::*;
 
+#[path = "engine/apart.rs"]
+mod apart;
+
+use chartsentry::engine::dictionary::Dictionary;
 use chartsentry::engine::settings::Policy;
 use chartsentry::engine::snapshot::{Saved, StateRow};
-use chartsentry::engine::{Arrival, Engine};
+use chartsentry::engine::{Arrival, Engine, Intake};
 use chartsentry::model::access::{AccessEvent, Action, Outcome};
 use chartsentry::model::context::{
     ContextRecord, ContextUpdate, Holder, Patient, Recorded, Relationship, RelationshipKind, WorkforceMember,
@@ -153,28 +157,30 @@ fn engine_under(policy: &Policy, world: &World, shards: usize) -> Engine {
 
 fn feed(engine: &mut Engine, events: &[Event]) {
     let mut intake = engine.intake();
-    for event in events {
-        let id = format!("e{}", event.id);
-        let event = AccessEvent {
-            event_id: id.as_str().into(),
-            occurred_at: Timestamp(START + event.at),
-            recorded_at: None,
-            user_id: format!("u{}", event.user).into(),
-            patient_id: Some(format!("p{}", event.patient).into()),
-            action: if event.exports { Action::Export } else { Action::View },
-            resource: Some("notes".into()),
-            department: Some("ward".into()),
-            workstation: None,
-            source_ip: None,
-            encounter_id: None,
-            purpose: None,
-            break_glass_reason: None,
-            outcome: Outcome::Success,
-            search_text_kind: None,
-        };
-        intake.push(&engine.context().dictionary, &event, Arrival::UNTOLD);
-    }
+    events.iter().for_each(|event| push(&mut intake, event, &engine.context().dictionary));
     engine.push(intake);
+}
+
+fn push(intake: &mut Intake, event: &Event, dictionary: &Dictionary) {
+    let id = format!("e{}", event.id);
+    let event = AccessEvent {
+        event_id: id.as_str().into(),
+        occurred_at: Timestamp(START + event.at),
+        recorded_at: None,
+        user_id: format!("u{}", event.user).into(),
+        patient_id: Some(format!("p{}", event.patient).into()),
+        action: if event.exports { Action::Export } else { Action::View },
+        resource: Some("notes".into()),
+        department: Some("ward".into()),
+        workstation: None,
+        source_ip: None,
+        encounter_id: None,
+        purpose: None,
+        break_glass_reason: None,
+        outcome: Outcome::Success,
+        search_text_kind: None,
+    };
+    intake.push(dictionary, &event, Arrival::UNTOLD);
 }
 
 fn end() -> Timestamp {

@@ -6,6 +6,7 @@ use crate::model::access::AccessEvent;
 use crate::model::incident::Unit;
 
 use super::Engine;
+use super::branch::Branch;
 use super::context::Context;
 use super::dictionary::{Interner, NONE};
 use super::episode::Member;
@@ -15,7 +16,14 @@ impl Engine {
     /// still counts. Workstation, address, encounter, purpose and reason are not held.
     #[must_use]
     pub fn behind(&self, unit: &Unit) -> Vec<AccessEvent<'static>> {
-        let dictionary = &self.context.dictionary;
+        self.branch.behind(unit, &self.context)
+    }
+}
+
+impl Branch {
+    /// As for [`Engine::behind`].
+    pub(super) fn behind(&self, unit: &Unit, context: &Context) -> Vec<AccessEvent<'static>> {
+        let dictionary = &context.dictionary;
         let (user, patient) = (dictionary.users.get(&unit.user_id), dictionary.patients.get(&unit.patient_id));
         let (Some(user), Some(patient)) = (user, patient) else { return Vec::new() };
         let episodes = self.shards.iter().flat_map(|shard| shard.episodes_of(user, patient));
@@ -23,7 +31,7 @@ impl Engine {
         let times = unit.occurred_first..=unit.occurred_last;
         let mut members: Vec<&Member> = members.filter(|member| times.contains(&member.row.at)).collect();
         members.sort_by_key(|member| member.order());
-        members.into_iter().map(|member| event(member, unit, &self.context)).collect()
+        members.into_iter().map(|member| event(member, unit, context)).collect()
     }
 }
 

@@ -49,7 +49,12 @@ const WAITING: usize = 32;
 /// Rows of one block, by shard.
 #[derive(Debug)]
 pub struct Intake {
+    /// Those of one branch after those of another.
     shards: Vec<Rows>,
+    /// Number, first shard and count of shards of each branch, in the order of their numbers.
+    branches: Vec<(u32, usize, usize)>,
+    /// First shard and count of shards of the branch that takes accesses now.
+    current: (usize, usize),
     fresh: Fresh,
     /// Patients are many and their table is large: a handful is looked up together, so that memory
     /// answers together.
@@ -64,6 +69,8 @@ impl Intake {
     pub(super) fn new() -> Self {
         Self {
             shards: Vec::new(),
+            branches: Vec::new(),
+            current: (0, 1),
             fresh: Fresh::default(),
             waiting: Vec::with_capacity(WAITING),
             waiting_text: String::with_capacity(WAITING * 32),
@@ -77,7 +84,7 @@ impl Intake {
         self.oldest = self.oldest.min(event.occurred_at);
         self.newest = self.newest.max(event.occurred_at);
         let user_hash = hash_text(&event.user_id);
-        let shard = shard_of(user_hash, self.shards.len());
+        let shard = self.current.0 + shard_of(user_hash, self.current.1);
         let department = event.department.as_deref().map_or(NONE, |name| {
             dictionary.department(name).unwrap_or_else(|| self.fresh.departments.intern(name) | FRESH)
         });
@@ -172,10 +179,26 @@ impl Intake {
         &mut self.shards
     }
 
-    /// Takes an empty table of rows in for each shard.
-    pub(super) fn refill(&mut self, tables: impl Iterator<Item = Rows>) {
+    /// From now on accesses belong to the branch of a number; false = there is none.
+    pub fn select(&mut self, branch: u32) -> bool {
+        let found = self.branches.binary_search_by_key(&branch, |(number, _, _)| *number);
+        let Some((_, first, count)) = found.ok().and_then(|place| self.branches.get(place)) else { return false };
+        self.current = (*first, *count);
+        true
+    }
+
+    /// Starts anew, for no branch.
+    pub(super) fn clear(&mut self) {
         self.shards.clear();
+        self.branches.clear();
+    }
+
+    /// Takes an empty table of rows in for each shard of a branch; branches come in the order of their numbers.
+    pub(super) fn refill(&mut self, branch: u32, tables: impl Iterator<Item = Rows>) {
+        let first = self.shards.len();
         self.shards.extend(tables);
+        self.current = (first, self.shards.len() - first);
+        self.branches.push((branch, first, self.current.1));
     }
 }
 

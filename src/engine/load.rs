@@ -7,6 +7,8 @@ use crate::model::context::RelationshipKind;
 use crate::model::time::Timestamp;
 
 use super::Engine;
+use super::branch::Branch;
+use super::context::Context;
 
 /// How much the engine holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +37,22 @@ impl Engine {
     /// How much is held now. Walks all episodes.
     #[must_use]
     pub fn load(&self) -> Load {
-        let settled = self.clock.minus(self.rules.engine.settle_window.micros());
-        let mut load = Load { groups: self.desk.bursts.len(), ..Load::default() };
+        let settle_window = self.rules.engine.settle_window.micros();
+        Load { groups: self.desk.bursts.len(), ..self.branch.load(settle_window) }
+    }
+
+    /// Which feeds of care relationships do not speak at `now`.
+    #[must_use]
+    pub fn quiet(&self, now: Timestamp) -> Quiet {
+        self.context.quiet(now, self.rules.engine.feed_gap.micros())
+    }
+}
+
+impl Branch {
+    /// How much is held now; no groups.
+    pub(super) fn load(&self, settle_window: i64) -> Load {
+        let settled = self.clock.minus(settle_window);
+        let mut load = Load::default();
         for shard in &self.shards {
             load.waiting += shard.pending.len() + shard.inbox.iter().map(|rows| rows.len()).sum::<usize>();
             load.horizon += shard.horizon.len();
@@ -48,12 +64,10 @@ impl Engine {
         }
         load
     }
+}
 
-    /// Which feeds of care relationships do not speak at `now`.
-    #[must_use]
-    pub fn quiet(&self, now: Timestamp) -> Quiet {
-        let feeds = &self.context.feeds;
-        let units = feeds.silent_now(now, self.rules.engine.feed_gap.micros());
-        Quiet { units, outages: feeds.outages_now(now) }
+impl Context {
+    pub(super) fn quiet(&self, now: Timestamp, feed_gap: i64) -> Quiet {
+        Quiet { units: self.feeds.silent_now(now, feed_gap), outages: self.feeds.outages_now(now) }
     }
 }

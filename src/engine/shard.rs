@@ -73,8 +73,8 @@ pub(super) struct Shard {
     pub(super) out: Output,
     /// What groups must hear about episodes, by place.
     pub(super) told: Vec<(u32, Part)>,
-    /// Episodes that have ended, to be let go of unless a group holds them.
-    closing: Vec<u32>,
+    /// Episodes that have ended, and when, to be let go of unless a group holds them.
+    closing: Vec<(Timestamp, u32)>,
     /// Episodes changed since the last commit.
     pub(super) dirty: BTreeSet<u32>,
     scratch: Vec<u32>,
@@ -263,12 +263,12 @@ impl Shard {
         if episode.last_at() >= in_horizon {
             return;
         }
-        self.closing.push(place);
+        self.closing.push((self.clock, place));
     }
 
-    /// Lets go of episodes that have ended without an incident, neither of their own nor of a group.
-    pub(super) fn bury(&mut self, world: World<'_>) {
-        for place in std::mem::take(&mut self.closing) {
+    /// Lets go of episodes that had ended by `until` without an incident, neither of their own nor of a group.
+    pub(super) fn bury(&mut self, until: Timestamp, world: World<'_>) {
+        for (_, place) in self.closing.extract_if(.., |(at, _)| *at <= until).collect::<Vec<_>>() {
             let slot = &mut self.episodes[place as usize];
             let Some(episode) = slot.take_if(|episode| episode.case.is_none() && episode.group.is_none()) else {
                 continue;

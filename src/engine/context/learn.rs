@@ -34,6 +34,7 @@ impl Context {
         let records: Vec<u32> = draft.keys().map(|(hash, key)| keys.intern_hashed(hash, key)).collect();
         for (record, fact) in records.into_iter().zip(draft.facts) {
             self.add(record, fact);
+            self.touched.push(self.touches.len() as u32);
         }
         self.population.seal();
         self.feeds.seal();

@@ -126,6 +126,8 @@ pub struct Context {
     /// Id text of a relationship record, where it is not its key.
     record_ids: HashMap<u32, Box<str>, FxBuildHasher>,
     touches: Vec<Touch>,
+    /// How many touches there were after each fact.
+    touched: Vec<u32>,
 }
 
 impl Context {
@@ -156,12 +158,42 @@ impl Context {
             slots: SlotTable::default(),
             record_ids: HashMap::default(),
             touches: Vec::new(),
+            touched: Vec::new(),
         }
+    }
+
+    /// Takes facts in; other cores do `work` on `parts`, which only reads the dictionary. What the facts touch waits
+    /// in [`Context::take_touches`].
+    pub(super) fn learn_beside<T: Send>(
+        &mut self,
+        mut drafts: Vec<Draft>,
+        parts: &mut [T],
+        work: impl Fn(&mut T, &Dictionary) + Sync,
+    ) {
+        drafts.iter_mut().for_each(|draft| draft.adopt(&mut self.dictionary));
+        let dictionary = std::mem::take(&mut self.dictionary);
+        let (context, dictionary_read, work) = (&mut *self, &dictionary, &work);
+        rayon::scope_fifo(|scope| {
+            scope.spawn_fifo(|_| drafts.into_iter().for_each(|draft| context.settle(draft)));
+            for part in parts {
+                scope.spawn_fifo(move |_| work(part, dictionary_read));
+            }
+        });
+        self.dictionary = dictionary;
+        self.classify_roles();
     }
 
     /// What the facts added since the last call touch.
     pub fn take_touches(&mut self) -> Vec<Touch> {
+        self.touched.clear();
         std::mem::take(&mut self.touches)
+    }
+
+    /// Like [`Context::take_touches`], each with the number of its fact since the last call.
+    pub(super) fn take_numbered_touches(&mut self) -> impl Iterator<Item = (usize, Touch)> {
+        let (touches, ends) = (std::mem::take(&mut self.touches), std::mem::take(&mut self.touched));
+        let of = move |place: usize| ends.partition_point(|end| *end as usize <= place);
+        touches.into_iter().enumerate().map(move |(place, touch)| (of(place), touch))
     }
 
     /// The staff records of a user.

@@ -8,6 +8,7 @@
 mod burst;
 mod gather;
 mod part;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ use super::rules::Rules;
 pub(super) use burst::Burst;
 use gather::{Gathered, Keyed, REMEMBERED};
 pub(super) use part::{Part, PartKey};
+pub(super) use told::Told;
 
 /// How long a part without a link to the person is looked at.
 const FRESH: i64 = 7 * DAY;
@@ -40,11 +42,8 @@ pub(super) struct Overlay {
     offset: i64,
 }
 
-/// What shards found, in the order of time.
-pub(super) enum Told {
-    Handoff(Box<IncidentChange>),
-    Part(PartKey, Box<Part>),
-}
+/// Which incident of a group an episode is part of, if any.
+pub(super) type Notice = (PartKey, Option<Box<str>>);
 
 /// What is known of a user or a chart.
 #[derive(Debug, Default)]
@@ -74,9 +73,11 @@ pub(super) struct Desk {
     /// By the id of a pair's own incident.
     overlays: HashMap<String, Overlay>,
     /// Which incident an episode is part of, where that changed.
-    pub(super) notices: Vec<(PartKey, Option<Box<str>>)>,
+    pub(super) notices: Vec<Notice>,
     /// Incidents that changed since the last call.
     pub(super) changed: BTreeSet<usize>,
+    /// Parts that were told anew or are forgotten for good, where they are kept apart from their episodes.
+    pub(super) moved: Option<BTreeSet<PartKey>>,
     out: Vec<IncidentChange>,
 }
 
@@ -88,8 +89,14 @@ pub(super) struct Sight<'s> {
 }
 
 impl Desk {
-    /// Lives through the time up to `until`. `told` must be in the order of time. Gives what has to be handed over.
-    pub(super) fn live(&mut self, told: Vec<Told>, until: Timestamp, sight: Sight<'_>) -> Vec<IncidentChange> {
+    /// A desk that notes which parts are told anew, because nobody else keeps them.
+    pub(super) fn apart() -> Self {
+        Self { moved: Some(BTreeSet::new()), ..Self::default() }
+    }
+
+    /// Lives through the time up to `until`; `told` is what came since the last call. Gives what has to be handed over.
+    pub(super) fn live(&mut self, mut told: Vec<Told>, until: Timestamp, sight: Sight<'_>) -> Vec<IncidentChange> {
+        told::sort(&mut told, sight.context);
         let mut told = told.into_iter().peekable();
         while let Some(one) = told.next() {
             match one {
@@ -165,6 +172,18 @@ impl Desk {
         own
     }
 
+    /// A part, as it was told last.
+    pub(super) fn part(&self, key: PartKey) -> Option<&Part> {
+        self.parts.get(&key)
+    }
+
+    /// The parts of a person and a chart.
+    pub(super) fn parts_of(&self, user: u32, patient: u32) -> impl Iterator<Item = PartKey> {
+        let (of_user, of_patient) = (self.users.get(&user), self.patients.get(&patient));
+        let both = of_user.zip(of_patient).into_iter();
+        both.flat_map(|(user, patient)| user.parts.intersection(&patient.parts).copied())
+    }
+
     fn book(&mut self, kind: IncidentKind, about: u32) -> &mut Book {
         let books = if kind == IncidentKind::PatientBurst { &mut self.patients } else { &mut self.users };
         books.entry(about).or_default()
@@ -209,6 +228,7 @@ impl Desk {
         for (key, part) in news {
             users.push(part.user);
             patients.push(part.patient);
+            self.moved.iter_mut().for_each(|moved| moved.extend([key]));
             self.discount(part.user, key);
             self.forget(key, false);
             if !part.accesses.is_empty() {
@@ -252,7 +272,9 @@ impl Desk {
         let old: Vec<PartKey> = loose.filter(|key| self.parts.get(key).is_some_and(is_old)).collect();
         let oldest = gather::usual_from(sight.rules.zone.date(now.minus(REMEMBERED)));
         book.counts.retain(|day, _| *day >= oldest);
-        book.counted.retain(|_, days| days.last().is_some_and(|day| *day >= oldest));
+        let gone = book.counted.extract_if(.., |_, days| days.last().is_none_or(|day| *day < oldest));
+        let gone: Vec<PartKey> = gone.map(|(key, _)| key).collect();
+        self.moved.iter_mut().for_each(|moved| moved.extend(&gone));
         old.into_iter().for_each(|key| self.forget(key, true));
     }
 

@@ -12,8 +12,8 @@ use crate::engine::shard::World;
 use crate::model::incident::{Incident, Unit};
 use crate::model::time::Timestamp;
 
-/// Where an episode is: its shard and its place there.
-pub(in crate::engine) type PartKey = (usize, u32);
+/// An episode: its shard and its place there; for a desk by itself, its branch and the key under which it is saved.
+pub(in crate::engine) type PartKey = (usize, u64);
 
 /// An episode at one moment, by value: groups look at it when the shards have moved on.
 #[derive(Clone, Debug)]

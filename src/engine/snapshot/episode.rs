@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
 use crate::engine::access::{Access, Act, Standing};
+use crate::engine::branch::Branch;
 use crate::engine::context::Context;
 use crate::engine::dictionary::{Interner, NONE, hash_text};
 use crate::engine::episode::{Case, Episode, Member};
@@ -135,36 +135,35 @@ pub(super) fn save_unknown(why: Unknown) -> SavedUnknown {
     }
 }
 
-/// Restores an episode into its shard and notes where its accesses are.
+/// Restores an episode into its shard and notes where it and its accesses are.
 pub(super) fn restore(
-    engine: &mut Engine,
+    branch: &mut Branch,
     bytes: &[u8],
-    held: &mut Held,
-    places: &mut Places,
+    rules: &Rules,
+    context: &mut Context,
+    (held, places): (&mut Held, &mut Places),
 ) -> Result<(), StateError> {
     let saved: SavedEpisode = serde_json::from_slice(bytes)
         .map_err(|error| StateError::Damaged(format!("an episode, column {}", error.column())))?;
-    let user = engine.context.dictionary.users.intern(&saved.user);
-    let patient = engine.context.dictionary.patients.intern(&saved.patient);
+    let user = context.dictionary.users.intern(&saved.user);
+    let patient = context.dictionary.patients.intern(&saved.patient);
     let mut episode = Episode::new(user, patient);
     episode.is_current = saved.is_current;
     episode.case = saved.case;
     for member in &saved.members {
-        episode.members.push(restore_member(engine, member, user, patient));
+        episode.members.push(restore_member(member, user, patient, rules, context));
     }
-    let shards = engine.shards.len();
-    let number = shard_of(hash_text(&saved.user), shards);
-    let shard = &mut engine.shards[number];
+    let number = shard_of(hash_text(&saved.user), branch.shards.len());
     let ids: Vec<Box<str>> = episode.members.iter().map(|member| member.event_id.clone()).collect();
-    let place = shard.insert_keyed(episode, saved.key);
-    places.insert(saved.key, (number, place));
+    let place = branch.shards[number].insert_keyed(episode, saved.key);
+    places.insert(saved.key, (number, place.into()));
     held.extend(ids.into_iter().enumerate().map(|(index, id)| ((user, patient, id), (place, index))));
-    engine.next_key = engine.next_key.max(saved.key + 1);
+    branch.next_key = branch.next_key.max(saved.key + 1);
     Ok(())
 }
 
-fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: u32) -> Member {
-    let dictionary = &mut engine.context.dictionary;
+fn restore_member(saved: &SavedMember, user: u32, patient: u32, rules: &Rules, context: &mut Context) -> Member {
+    let dictionary = &mut context.dictionary;
     let department = saved.department.as_deref().map_or(NONE, |name| dictionary.departments.intern(name));
     let resource = saved.resource.as_deref().map_or(NONE, |name| dictionary.resources.intern(name));
     let [at, recorded_at, available_at, ingested_at] = saved.instants.map(Timestamp);
@@ -187,13 +186,11 @@ fn restore_member(engine: &mut Engine, saved: &SavedMember, user: u32, patient: 
         previous_of_patient: NONE,
         previous_of_user: NONE,
     };
-    let rules = &engine.rules;
     let evidence = saved.evidence.iter().filter_map(|(id, weight, numbers)| {
         let detector = rules.detectors.iter().position(|rule| rule.meta.id == id)?;
         Some(Evidence { detector: detector as u8, weight: *weight, numbers: *numbers })
     });
     let evidence = evidence.collect();
-    let context = &mut engine.context;
     let mut restore_explained = |(id, is_inside, record, weight): &SavedExplained| {
         let basis = rules.explanations.iter().position(|rule| rule.meta.id == id)? as u8;
         let cover = if *is_inside { Cover::Inside } else { Cover::Grace };

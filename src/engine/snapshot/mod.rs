@@ -13,6 +13,7 @@
 mod burst;
 mod episode;
 mod journal;
+mod part;
 
 use std::collections::VecDeque;
 
@@ -23,11 +24,17 @@ use crate::model::time::Timestamp;
 
 use super::Engine;
 use super::access::{Access, Rows, Standing};
+use super::branch::Branch;
+use super::context::Context;
 use super::dictionary::hash_text;
+use super::group::{PartKey, Sight};
 use super::horizon::Identity;
 use super::intake::shard_of;
 use super::output::Tally;
+use super::rules::Rules;
 use super::shard::{Shard, World};
+pub(super) use burst::{restore as restore_burst, save as save_burst};
+pub(super) use part::{SavedPart, key_of as part_key, restore as restore_part, save as save_part};
 
 /// A row to keep under its key, or to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,68 +154,34 @@ impl Saved {
 impl Engine {
     /// Starts keeping what [`Engine::save`] needs. Without it nothing is kept.
     pub const fn keep_journal(&mut self) {
-        self.journal.is_on = true;
+        self.branch.journal.is_on = true;
     }
 
     /// What changed since the last save. Call it after an advance and commit it together with the input
     /// positions and the outputs.
     pub fn save(&mut self) -> Vec<StateRow> {
-        let mut rows = Vec::new();
-        self.save_journal(&mut rows);
-        for place in std::mem::take(&mut self.unsaved) {
-            rows.push(episode::save(&self.shards[place.0], place.1, &self.rules, &self.context));
-        }
-        for number in std::mem::take(&mut self.unsaved_bursts) {
-            rows.push(burst::save(self, number));
-        }
-        let meta = Meta {
-            version: VERSION,
-            clock: self.clock.0,
-            newest: self.newest.0,
-            next_chunk: self.journal.next,
-            tally: self.retired(),
+        let mut rows = self.branch.save(Sight { rules: &self.rules, context: &self.context });
+        let keys = |(shard, place): PartKey| {
+            let key = self.branch.shards.get(shard).and_then(|shard| shard.keys.get(usize::try_from(place).ok()?));
+            (0, key.copied().unwrap_or_default())
         };
-        rows.push(StateRow { key: b"m".to_vec(), value: serde_json::to_vec(&meta).ok() });
+        for number in std::mem::take(&mut self.unsaved_bursts) {
+            rows.push(burst::save(&self.desk, number, Sight { rules: &self.rules, context: &self.context }, keys));
+        }
         rows
-    }
-
-    fn save_journal(&mut self, rows: &mut Vec<StateRow>) {
-        let fresh = std::mem::take(&mut self.journal.fresh);
-        if let Some(newest) = fresh.rows.iter().map(|row| row.at).max() {
-            let number = self.journal.next;
-            self.journal.next += 1;
-            self.journal.kept.push_back((number, newest));
-            rows.push(StateRow {
-                key: journal::key_of(number),
-                value: Some(journal::encode(&fresh, &self.context.dictionary)),
-            });
-        }
-        let before = self.clock.minus(self.rules.engine.settle_window.micros());
-        while let Some((number, _)) = self.journal.kept.front().copied().filter(|(_, newest)| *newest < before) {
-            self.journal.kept.pop_front();
-            rows.push(StateRow { key: journal::key_of(number), value: None });
-        }
-    }
-
-    fn retired(&self) -> Tally {
-        let mut tally = Tally::default();
-        self.shards.iter().for_each(|shard| tally.add(&shard.retired));
-        tally
     }
 
     /// Sets the clock of a new engine to that of saved state, so that facts can be told apart into past
     /// and future before the rest is restored.
     pub fn resume_clock(&mut self, saved: &Saved) {
-        self.clock = saved.clock();
-        self.newest = Timestamp(saved.meta.newest);
-        self.shards.iter_mut().for_each(|shard| shard.clock = saved.clock());
+        self.branch.resume_clock(saved);
     }
 
     /// Takes in facts that the saved decisions already rest on: like [`Engine::learn`], but what is past
     /// is not acted on again.
     pub fn recall(&mut self, updates: impl IntoIterator<Item = ContextUpdate>) {
         self.learn(updates);
-        self.late.clear();
+        self.branch.late.clear();
     }
 
     /// Restores the saved episodes, horizon and reorder buffer. The context must be there already.
@@ -217,43 +190,120 @@ impl Engine {
     /// # Errors
     /// Damaged state.
     pub fn resume(&mut self, saved: Saved, decide_again: bool) -> Result<(), StateError> {
+        let places = self.branch.restore(&saved, &self.rules, &mut self.context)?;
+        for (_, bytes) in &saved.bursts {
+            let place = |(_, key): (u32, u64)| places.get(&key).copied();
+            let (burst, overlays) = burst::restore(bytes, &self.rules, &mut self.context.dictionary, place)?;
+            self.desk.restore(burst, overlays);
+        }
+        let sight = Sight { rules: &self.rules, context: &self.context };
+        self.branch.told_before(sight, |key, part| self.desk.recall(key, part));
+        self.heed();
+        self.branch.wake(decide_again, Sight { rules: &self.rules, context: &self.context });
+        Ok(())
+    }
+}
+
+impl Branch {
+    /// What changed since the last save.
+    pub(super) fn save(&mut self, sight: Sight<'_>) -> Vec<StateRow> {
+        let mut rows = Vec::new();
+        self.save_journal(&mut rows, sight);
+        for place in std::mem::take(&mut self.unsaved) {
+            rows.push(episode::save(&self.shards[place.0], place.1, sight.rules, sight.context));
+        }
+        let mut tally = Tally::default();
+        self.shards.iter().for_each(|shard| tally.add(&shard.retired));
+        let (clock, newest, next_chunk) = (self.clock.0, self.newest.0, self.journal.next);
+        let meta = Meta { version: VERSION, clock, newest, next_chunk, tally };
+        rows.push(StateRow { key: b"m".to_vec(), value: serde_json::to_vec(&meta).ok() });
+        rows
+    }
+
+    fn save_journal(&mut self, rows: &mut Vec<StateRow>, sight: Sight<'_>) {
+        let fresh = std::mem::take(&mut self.journal.fresh);
+        if let Some(newest) = fresh.rows.iter().map(|row| row.at).max() {
+            let number = self.journal.next;
+            self.journal.next += 1;
+            self.journal.kept.push_back((number, newest));
+            rows.push(StateRow {
+                key: journal::key_of(number),
+                value: Some(journal::encode(&fresh, &sight.context.dictionary)),
+            });
+        }
+        let before = self.clock.minus(sight.rules.engine.settle_window.micros());
+        while let Some((number, _)) = self.journal.kept.front().copied().filter(|(_, newest)| *newest < before) {
+            self.journal.kept.pop_front();
+            rows.push(StateRow { key: journal::key_of(number), value: None });
+        }
+    }
+
+    /// Sets the clock to that of saved state.
+    pub(super) fn resume_clock(&mut self, saved: &Saved) {
+        self.clock = saved.clock();
+        self.newest = Timestamp(saved.meta.newest);
+        self.shards.iter_mut().for_each(|shard| shard.clock = saved.clock());
+    }
+
+    /// Puts the saved episodes, horizon and reorder buffer back; tells where each episode is by its key.
+    ///
+    /// # Errors
+    /// Damaged state.
+    pub(super) fn restore(
+        &mut self,
+        saved: &Saved,
+        rules: &Rules,
+        context: &mut Context,
+    ) -> Result<burst::Places, StateError> {
         let (mut held, mut places) = (episode::Held::default(), burst::Places::default());
         for bytes in &saved.episodes {
-            episode::restore(self, bytes, &mut held, &mut places)?;
-        }
-        for (_, bytes) in &saved.bursts {
-            burst::restore(self, bytes, &places)?;
+            episode::restore(self, bytes, rules, context, (&mut held, &mut places))?;
         }
         let mut rows = Rows::default();
         for (number, bytes) in &saved.chunks {
-            let newest = journal::decode(bytes, &mut self.context.dictionary, &mut rows)?;
+            let newest = journal::decode(bytes, &mut context.dictionary, &mut rows)?;
             self.journal.kept.push_back((*number, newest));
         }
         self.journal.next = saved.meta.next_chunk;
-        self.shards[0].retired = saved.meta.tally;
-        self.distribute(rows, &held);
-        burst::recall(self);
-        self.heed();
-        let world =
-            World { rules: &self.rules, context: &self.context, input_end: self.input_end, report: self.report };
-        self.shards.iter_mut().for_each(|shard| shard.resume(decide_again, world));
-        Ok(())
+        self.shards[0].retired = saved.meta.tally.clone();
+        self.distribute(rows, &held, rules, context);
+        Ok(places)
     }
 
-    fn distribute(&mut self, mut rows: Rows, held: &episode::Held) {
-        let patients = &self.context.dictionary.patients;
+    fn distribute(&mut self, mut rows: Rows, held: &episode::Held, rules: &Rules, context: &Context) {
+        let patients = &context.dictionary.patients;
         let shards = self.shards.len();
         rows.sort(|patient| patients.text(patient).to_owned());
         for row in &rows.rows {
             let event_id = rows.event_id(row);
-            let shard = &mut self.shards[shard_of(hash_text(self.context.dictionary.users.text(row.user)), shards)];
+            let shard = &mut self.shards[shard_of(hash_text(context.dictionary.users.text(row.user)), shards)];
             if row.at > self.clock {
                 shard.pending.push(*row, event_id);
             } else {
                 let member = held.get(&(row.user, row.patient, event_id.into())).copied();
-                shard.remember(*row, event_id, member, self.rules.engine.settle_window.micros());
+                shard.remember(*row, event_id, member, rules.engine.settle_window.micros());
             }
         }
+    }
+
+    /// Notes what groups were told of the restored episodes, by shard and place.
+    pub(super) fn told_before(&mut self, sight: Sight<'_>, mut hear: impl FnMut(PartKey, super::group::Part)) {
+        let world = self.world(sight);
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            for (place, episode) in (0..).zip(&mut shard.episodes) {
+                let Some(episode) = episode.as_mut() else { continue };
+                let weighed = episode.weigh(world.rules, world.context);
+                if let Some(part) = episode.tell(&weighed, shard.clock, world) {
+                    hear((number, place), part);
+                }
+            }
+        }
+    }
+
+    /// The restored episodes live on; all are decided again when the policy has changed.
+    pub(super) fn wake(&mut self, decide_again: bool, sight: Sight<'_>) {
+        let world = self.world(sight);
+        self.shards.iter_mut().for_each(|shard| shard.resume(decide_again, world));
     }
 }
 
