@@ -460,3 +460,36 @@ fn a_reader_that_leaves_early_is_no_failure() {
     let output = command.arg("explain").stdout(writer).stderr(Stdio::piped()).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_cluster_needs_one_access_topic_topics_of_its_own_and_no_syslog_sources() {
+    let source = "[[sources]]\nname = \"s\"\nkind = \"syslog\"\naddress = \"udp://127.0.0.1:5514\"\n";
+    let text = format!(
+        "[kafka]\ngroup_id = \"a group\"\naccess_topics = [\"one\", \"two\"]\n[cluster]\nenabled = true\n\
+         findings_topic = \"two\"\nnotices_topic = \"n\"\n{source}"
+    );
+    assert_says(
+        &text,
+        &[
+            "cluster.state_topic: found nothing, and \"a group.state\" is no topic name",
+            "cluster.findings_topic: found \"two\", which is used for something else",
+            "cluster.enabled: found true, with 2 topics in kafka.access_topics",
+            "cluster.enabled: found true, with [[sources]]",
+        ],
+    );
+    assert!(Config::parse("site.toml", &text.replace("enabled = true", "enabled = false")).is_ok());
+    let config = Config::parse("site.toml", "[kafka]\ngroup_id = \"night\"\n[cluster]\nenabled = true\n").unwrap();
+    assert_eq!(config.cluster.notices_topic, "night.notices");
+}
+
+#[test]
+fn a_role_and_the_cluster_setting_must_go_together() {
+    let folder = tempfile::tempdir().unwrap();
+    for (enabled, role) in [(true, "all"), (false, "worker"), (false, "register")] {
+        let file = folder.path().join("site.toml");
+        fs::write(&file, format!("[cluster]\nenabled = {enabled}\n")).unwrap();
+        let output = chartsentry(&["run", "--role", role, "--config", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{role}");
+        assert!(text(&output.stderr).contains("[cluster] enabled = true"), "{}", text(&output.stderr));
+    }
+}

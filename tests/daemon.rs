@@ -2,6 +2,8 @@
 
 #[path = "daemon/certificates.rs"]
 pub(crate) mod certificates;
+#[path = "daemon/cluster.rs"]
+mod cluster;
 #[path = "daemon/discretion.rs"]
 mod discretion;
 #[path = "daemon/drives.rs"]

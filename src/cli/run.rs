@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::signals;
 use crate::config::{Config, Invalid, Secrets};
+use crate::pipeline::daemon::cluster::Member;
 use crate::pipeline::daemon::{Daemon, Mode};
 use crate::pipeline::{keeper, rights};
 use crate::telemetry::Supervisor;
@@ -16,7 +17,8 @@ const EXAMPLE: &str = "\
 Example: chartsentry run --config /etc/chartsentry/chartsentry.toml
 
 SIGTERM or Ctrl-C ends it with everything that was read on disk, within 20 seconds; a second Ctrl-C at once.
-SIGHUP makes it read its configuration again: all of it holds then, or nothing of it, and the log says which.
+SIGHUP makes it read its configuration again: all of it holds then, or nothing of it, and the log says which; a worker
+and the register of [cluster] take another configuration only at a restart.
 `chartsentry check --connect` tries the same configuration without reading anything.";
 
 /// Watch the audit topics: detect, hand over, alert
@@ -26,7 +28,7 @@ pub struct RunArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// Which part of the work this daemon does; parts other than all need [cluster] enabled = true.
+    /// Which part of the work this daemon does; a worker and the register need [cluster] enabled = true.
     #[arg(long, value_enum, value_name = "ROLE", default_value = "all")]
     pub role: Role,
 }
@@ -34,8 +36,11 @@ pub struct RunArgs {
 /// Which part of the work a daemon does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
+    /// Everything, alone.
     All,
+    /// Decide the accesses of some partitions; keep nothing on this machine.
     Worker,
+    /// Keep what all workers find, open cases, alert; run exactly one.
     Register,
 }
 
@@ -46,18 +51,34 @@ pub enum Role {
 pub fn run(args: &RunArgs) -> Result<()> {
     let ear = signals::listen()?;
     let config = super::config(Some(&args.config))?;
-    if args.role != Role::All || config.cluster.enabled {
-        bail!(
-            "several daemons with different roles ([cluster] enabled, --role worker, --role register) are not \
-             available in this version: leave [cluster] out and run with --role all"
-        );
+    match (args.role, config.cluster.enabled) {
+        (Role::All, true) => bail!(
+            "{}: [cluster] enabled = true shares the work between daemons with different roles: give --role worker \
+             or --role register, or set it to false",
+            args.config.display()
+        ),
+        (Role::Worker | Role::Register, false) => bail!(
+            "{}: --role worker and --role register need [cluster] enabled = true, so that every daemon of the \
+             group shares the work the same way",
+            args.config.display()
+        ),
+        _ => {}
     }
     keeper::keep_out_of_dumps();
     warn(&config, &args.config);
     let keeper = keeper::system();
     let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
     let supervisor = Supervisor::of(keeper.env).map_err(anyhow::Error::msg)?;
-    let mut daemon = Daemon::start(&config, &secrets, Mode::LIVE)?;
+    let mode = match args.role {
+        Role::Worker => {
+            let mut worker = Member::start(&config, &secrets, Mode::LIVE)?;
+            supervisor.into_iter().for_each(|supervisor| worker.report_to(supervisor));
+            return worker.run(asked).context("the worker stopped");
+        }
+        Role::Register => Mode::REGISTER,
+        Role::All => Mode::LIVE,
+    };
+    let mut daemon = Daemon::start(&config, &secrets, mode)?;
     supervisor.into_iter().for_each(|supervisor| daemon.report_to(supervisor));
     let path = args.config.clone();
     daemon.run(ear.into_asked(), Arc::new(move || read_again(&path))).context("the daemon stopped")

@@ -94,16 +94,18 @@ impl Config {
     fn read(table: &raw::Table, problems: &Problems) -> Self {
         let mut root = Section::root(table, problems);
         let facility = shell::facility(root.child("facility"));
+        let kafka = shell::kafka(root.child("kafka"));
+        let sources = sources::read(&mut root);
         let config = Self {
             policy: policy::read(&mut root, &facility.timezone),
             facility,
             identity: shell::identity(root.child("identity")),
-            kafka: shell::kafka(root.child("kafka")),
             store: shell::store(root.child("store")),
             register: shell::register(root.child("register")),
             http: http::read(root.child("http")),
-            cluster: shell::cluster(root.child("cluster")),
-            sources: sources::read(&mut root),
+            cluster: shell::cluster(root.child("cluster"), &kafka, !sources.is_empty()),
+            kafka,
+            sources,
             sinks: sinks::read(&mut root),
         };
         root.finish();
@@ -205,6 +207,7 @@ impl Config {
             );
         }
         warnings.extend(kafka_security::warnings(&self.kafka));
+        warnings.extend(self.cluster_warning());
         if self.register.escalate_to.len() == 1 {
             warnings.push(
                 "register.escalate_to names one person: two are needed where a deadline passes unreviewed".to_owned(),
@@ -222,6 +225,16 @@ impl Config {
             }
         }
         warnings
+    }
+
+    fn cluster_warning(&self) -> Option<String> {
+        let ClusterSettings { enabled, state_topic, findings_topic, notices_topic } = &self.cluster;
+        (*enabled && self.store.key.is_some()).then(|| {
+            format!(
+                "store.key encrypts the register's store, but not the topics \"{state_topic}\", \"{findings_topic}\" and \
+                 \"{notices_topic}\" of [cluster]: let nobody else read them"
+            )
+        })
     }
 
     /// Suppressions that deserve a second look on a day, each in one sentence.

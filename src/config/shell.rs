@@ -113,10 +113,16 @@ pub struct RegisterSettings {
 }
 
 /// `[cluster]`
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSettings {
     /// Whether several daemons with different roles share the work.
     pub enabled: bool,
+    /// The compacted topic in which workers keep the state of each partition.
+    pub state_topic: String,
+    /// The topic on which workers tell the register what they found.
+    pub findings_topic: String,
+    /// The compacted topic on which the register answers.
+    pub notices_topic: String,
 }
 
 pub(super) fn facility(mut section: Section<'_>) -> FacilitySettings {
@@ -282,8 +288,53 @@ pub(super) fn register(mut section: Section<'_>) -> RegisterSettings {
     settings
 }
 
-pub(super) fn cluster(mut section: Section<'_>) -> ClusterSettings {
+/// Reads `[cluster]`; its topics are named after the group where they have no name.
+pub(super) fn cluster(mut section: Section<'_>, kafka: &KafkaSettings, has_sources: bool) -> ClusterSettings {
     let enabled = section.truth("enabled", false);
+    let mut topic = |key: &str, ending: &str| {
+        let is_named = |value: &Value| parsed::<String>(value).filter(|name| is_topic(name));
+        let own = format!("{}.{ending}", kafka.group_id);
+        let named = section.get(key, "a Kafka topic name", is_named);
+        if named.is_none() && enabled && !is_topic(&own) {
+            section.complain(key, format!("nothing, and \"{own}\" is no topic name"), "a Kafka topic name");
+        }
+        named.unwrap_or(own)
+    };
+    let settings = ClusterSettings {
+        enabled,
+        state_topic: topic("state_topic", "state"),
+        findings_topic: topic("findings_topic", "findings"),
+        notices_topic: topic("notices_topic", "notices"),
+    };
+    if enabled {
+        check_cluster(&section, &settings, kafka, has_sources);
+    }
     section.finish();
-    ClusterSettings { enabled }
+    settings
+}
+
+fn check_cluster(section: &Section<'_>, cluster: &ClusterSettings, kafka: &KafkaSettings, has_sources: bool) {
+    let own = [
+        ("state_topic", &cluster.state_topic),
+        ("findings_topic", &cluster.findings_topic),
+        ("notices_topic", &cluster.notices_topic),
+    ];
+    let others = [kafka.handoff_topic.as_slice(), kafka.quarantine_topic.as_slice()].into_iter().flatten();
+    let others =
+        others.chain(kafka.access_topics.iter().chain(&kafka.context_topics).chain(&kafka.context_event_topics));
+    let mut seen: BTreeSet<&String> = others.collect();
+    for (key, name) in own {
+        if !seen.insert(name) {
+            section.complain(key, format!("\"{name}\", which is used for something else"), "a topic of its own");
+        }
+    }
+    if kafka.access_topics.len() > 1 {
+        let found = format!("true, with {} topics in kafka.access_topics", kafka.access_topics.len());
+        section.complain("enabled", found, "one access topic: several daemons share the partitions of one");
+    }
+    if has_sources {
+        let expected =
+            "no [[sources]]: run a daemon without [cluster] for them, or send the messages to the access topic";
+        section.complain("enabled", "true, with [[sources]]", expected);
+    }
 }

@@ -18,6 +18,7 @@ use super::context::{Context, Draft, Touch};
 use super::finding::Finding;
 use super::group::{PartKey, Sight, Told};
 use super::intake::Intake;
+use super::load::Load;
 use super::output::{Output, Tally};
 use super::rules::Rules;
 use super::settings::Policy;
@@ -247,6 +248,21 @@ impl Branches {
     pub fn save(&mut self, number: u32) -> Vec<StateRow> {
         let sight = Sight { rules: &self.rules, context: &self.context };
         self.branches.get_mut(&number).map_or_else(Vec::new, |branch| branch.save(sight))
+    }
+
+    /// How much is held now; groups are counted elsewhere.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let settle_window = self.rules.engine.settle_window.micros();
+        let mut load = Load::default();
+        self.branches.values().for_each(|branch| load.add(branch.load(settle_window)));
+        load
+    }
+
+    /// The newest access that came to any branch.
+    #[must_use]
+    pub fn newest(&self) -> Timestamp {
+        self.branches.values().map(|branch| branch.newest).max().unwrap_or(Timestamp::MIN)
     }
 
     /// All counts of the branches that are here.

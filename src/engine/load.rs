@@ -24,6 +24,16 @@ pub struct Load {
     pub unsettled: usize,
 }
 
+impl Load {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.waiting += other.waiting;
+        self.horizon += other.horizon;
+        self.episodes += other.episodes;
+        self.groups += other.groups;
+        self.unsettled += other.unsettled;
+    }
+}
+
 /// Which feeds of care relationships do not speak.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quiet {

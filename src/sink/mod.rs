@@ -14,6 +14,7 @@ pub mod kafka_context;
 pub mod kafka_posts;
 pub mod kafka_records;
 pub mod kafka_rights;
+pub mod kafka_transactions;
 pub mod open;
 pub mod pseudonym;
 pub mod routing;

@@ -55,19 +55,30 @@ impl Process {
         Self::start_with(folder, text, &More::default())
     }
 
+    /// The same in a role; several may share a folder.
+    pub(crate) fn start_as(folder: &Path, text: &str, role: &str) -> Self {
+        Self::launch(folder, role, text, &More { flags: &["--role", role], ..More::default() })
+    }
+
     /// The same with more. What it says stands in `stderr.log` and `stdout.log`.
     pub(crate) fn start_with(folder: &Path, text: &str, more: &More<'_>) -> Self {
+        Self::launch(folder, "", text, more)
+    }
+
+    fn launch(folder: &Path, role: &str, text: &str, more: &More<'_>) -> Self {
         let http = free_address();
-        let config = folder.join("config.toml");
+        let name =
+            |file: &str| if role.is_empty() { file.to_owned() } else { format!("{role}-{}-{file}", http.port()) };
+        let config = folder.join(name("config.toml"));
         std::fs::write(&config, with_port(text, http) + more.http).unwrap();
-        let log = folder.join("stderr.log");
+        let log = folder.join(name("stderr.log"));
         let open = |path: &Path| std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_chartsentry"))
             .args(["run", "--config", config.to_str().unwrap()])
             .args(more.flags)
             .envs(more.variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(open(&folder.join("stdout.log")))
+            .stdout(open(&folder.join(name("stdout.log"))))
             .stderr(open(&log))
             .spawn()
             .unwrap();

@@ -101,7 +101,7 @@ impl Broker {
             embedded.create_topic(name, partitions).unwrap();
             return;
         }
-        let topic = NewTopic { name: name.to_owned(), partitions, replicas: -1, compacted };
+        let topic = NewTopic { name: name.to_owned(), partitions, replicas: -1, compacted, retention_ms: None };
         let cluster = Cluster::connect(&self.connection("tests")).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(cluster.create_topics(&[topic])).unwrap();

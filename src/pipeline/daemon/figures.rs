@@ -47,10 +47,9 @@ pub(super) struct Figures {
 
 impl Figures {
     /// Starts from what stands in the store and the engine's own counts.
-    pub(super) fn new(zone: Zone, standing: &[Incident], engine: &Engine, metrics: &Metrics, now: i64) -> Self {
+    pub(super) fn new(zone: Zone, standing: &[Incident], told: Tally, metrics: &Metrics, now: i64) -> Self {
         // A series that appears only with its first count hides that count from `rate()`.
         detectors::REGISTRY.iter().for_each(|entry| metrics.detections(entry.meta.id, 0));
-        let told = engine.tally();
         let mut figures = Self {
             zone,
             told_explained: told.explained(),
@@ -153,7 +152,8 @@ impl Figures {
         self.told = tally;
     }
 
-    fn incidents(&self, metrics: &Metrics) {
+    /// Tells how many incidents stand.
+    pub(super) fn incidents(&self, metrics: &Metrics) {
         let count = |wanted: &dyn Fn(&(Severity, bool)) -> bool| {
             self.open.values().filter(|standing| wanted(standing)).count() as u64
         };
@@ -162,7 +162,7 @@ impl Figures {
     }
 }
 
-fn engine_state(load: Load) -> EngineState {
+pub(super) fn engine_state(load: Load) -> EngineState {
     EngineState {
         waiting: load.waiting as u64,
         horizon: load.horizon as u64,

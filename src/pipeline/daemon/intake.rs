@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::decode::crosswalk::Crosswalk;
 use crate::decode::{At, DecodeSink, Decoder, Format, reject};
 use crate::engine::dictionary::Dictionary;
-use crate::engine::{Arrival, Engine, Intake};
+use crate::engine::{Arrival, Branches, Engine, Intake};
 use crate::model::access::AccessEvent;
 use crate::model::context::ContextUpdate;
 use crate::model::reject::{Place, Reject, RejectCode};
@@ -56,6 +56,44 @@ pub(super) struct Decoded {
     pub(super) facts: Vec<ContextUpdate>,
 }
 
+/// Where accesses go.
+pub(super) trait Rooms {
+    /// An empty intake.
+    fn intake(&mut self) -> Intake;
+    /// What numbers ids.
+    fn dictionary(&self) -> &Dictionary;
+    /// The branch that accesses of a partition belong to.
+    fn branch_of(partition: i32) -> u32;
+}
+
+impl Rooms for Engine {
+    fn intake(&mut self) -> Intake {
+        Self::intake(self)
+    }
+
+    fn dictionary(&self) -> &Dictionary {
+        &self.context().dictionary
+    }
+
+    fn branch_of(_: i32) -> u32 {
+        0
+    }
+}
+
+impl Rooms for Branches {
+    fn intake(&mut self) -> Intake {
+        Self::intake(self)
+    }
+
+    fn dictionary(&self) -> &Dictionary {
+        &self.context().dictionary
+    }
+
+    fn branch_of(partition: i32) -> u32 {
+        u32::try_from(partition).unwrap_or(u32::MAX)
+    }
+}
+
 /// Decodes accesses on all threads, each with a decoder of its own.
 pub(super) struct Decoders {
     decoders: Vec<Decoder>,
@@ -68,20 +106,20 @@ impl Decoders {
     }
 
     /// Decodes a batch that was received at `now`, in parts that stand in the order of the batch.
-    pub(super) fn decode(
+    pub(super) fn decode<R: Rooms>(
         &mut self,
         batch: &RecordBatch,
-        engine: &mut Engine,
+        rooms: &mut R,
         now: Timestamp,
         window: Window,
     ) -> Vec<Decoded> {
         let size = batch.records().len().div_ceil(self.decoders.len()).max(LEAST);
         let parts: Vec<(usize, &[Record])> = batch.records().chunks(size).enumerate().collect();
-        let intakes: Vec<Intake> = parts.iter().map(|_| engine.intake()).collect();
-        let dictionary = &engine.context().dictionary;
+        let intakes: Vec<Intake> = parts.iter().map(|_| rooms.intake()).collect();
+        let dictionary = rooms.dictionary();
         let work = parts.into_par_iter().zip(self.decoders.par_iter_mut()).zip(intakes);
         work.map(|(((number, records), decoder), intake)| {
-            let part = Part { batch, first: number * size, records, now, window };
+            let part = Part { batch, first: number * size, records, now, window, branch_of: R::branch_of };
             part.decode(decoder, dictionary, intake)
         })
         .collect()
@@ -95,6 +133,7 @@ struct Part<'b> {
     records: &'b [Record],
     now: Timestamp,
     window: Window,
+    branch_of: fn(i32) -> u32,
 }
 
 impl Part<'_> {
@@ -119,6 +158,11 @@ impl Part<'_> {
         };
         for run in self.records.chunk_by(is_together) {
             let partition = TopicPartition::new(self.batch.topic(&run[0]).clone(), run[0].partition);
+            // A partition that is decided elsewhere by now is read there again.
+            if !taking.intake.select((self.branch_of)(partition.partition)) {
+                number += run.len();
+                continue;
+            }
             let before = taking.intake.len();
             taking.newest = Timestamp::MIN;
             let mut place = self.batch.place(&run[0]);

@@ -32,6 +32,7 @@ use crate::decode::crosswalk::Crosswalk;
 use crate::engine::Engine;
 use crate::model::time::Timestamp;
 use crate::pipeline::{clock, identity};
+use crate::sink::kafka_context::Publishing;
 use crate::source::kafka::{Connection, ContextReader, KafkaSource, Position, Reading, TopicPartition};
 use crate::store::Store;
 use crate::telemetry::{Health, Journal};
@@ -43,6 +44,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) connection: Connection,
+    pub(super) publishing: Publishing,
     pub(super) mode: Mode,
     pub(super) copies: Option<Copies>,
     pub(super) reporter: Reporter,
@@ -56,12 +58,10 @@ impl Setup {
     /// # Errors
     /// The first thing that cannot be readied.
     pub(super) fn new(config: &Config, secrets: &Secrets, mode: Mode, run_id: String) -> Result<Self> {
+        let publishing = settings::publishing(config, secrets);
         let copies = match &config.kafka.quarantine_topic {
             None => None,
-            Some(topic) => {
-                let publishing = settings::publishing(config, secrets);
-                Some(Copies::new(topic, &publishing)?)
-            }
+            Some(topic) => Some(Copies::new(topic, &publishing)?),
         };
         let run = RunIdentity {
             policy_hash: policy_hash(&config.policy),
@@ -76,7 +76,7 @@ impl Setup {
             tracing::info!(users, patients, "so many aliases stand in the identity crosswalk");
         }
         let connection = settings::connection(config, secrets);
-        Ok(Self { config: config.clone(), connection, mode, copies, reporter, crosswalk })
+        Ok(Self { config: config.clone(), connection, publishing, mode, copies, reporter, crosswalk })
     }
 
     /// Every topic of the context, those of messages last.
@@ -265,7 +265,7 @@ impl Parts {
             feed.ask_for_end();
         }
         let standing = store.handle().incidents()?;
-        let figures = Figures::new(zone.clone(), &standing, &engine, self.journal.metrics(), elapsed);
+        let figures = Figures::new(zone.clone(), &standing, engine.tally(), self.journal.metrics(), elapsed);
         Ok(Worker {
             lanes,
             cadence: Cadence::new(elapsed),

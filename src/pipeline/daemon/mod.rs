@@ -13,12 +13,14 @@
 
 mod cadence;
 mod clerk;
+pub mod cluster;
 mod copies;
 pub mod demo;
 mod figures;
 mod intake;
 mod lanes;
 mod life;
+mod mode;
 mod outcome;
 mod outlets;
 mod patience;
@@ -41,6 +43,7 @@ use crossbeam_channel::{Sender, unbounded};
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
+pub use mode::Mode;
 pub use reload::{Asked, Read};
 pub use settings::{
     connection, endpoint, facility, hostname, publishing, sinks as sink_settings, store as store_options,
@@ -49,7 +52,6 @@ pub use spool::TOPIC as SYSLOG_TOPIC;
 pub use status::{Phase, Status};
 pub use web::tls as http_tls;
 
-use crate::breach::handoff::RunKind;
 use crate::config::{Config, Secrets};
 use crate::model::span::Span;
 use crate::model::time::Timestamp;
@@ -68,27 +70,6 @@ use worker::Command;
 
 /// The pipeline counts as stalled after this long without a turn of its loop.
 const STALLED: Span = Span::minutes(2);
-
-/// How a daemon runs, apart from its configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Mode {
-    pub run_kind: RunKind,
-    /// Answer on `[http] listen`.
-    pub serves_http: bool,
-    /// Open cases of what is handed over.
-    pub keeps_register: bool,
-    /// Refuse accesses more than a day after the present.
-    pub refuses_future: bool,
-}
-
-impl Mode {
-    /// A hospital's daemon.
-    pub const LIVE: Self =
-        Self { run_kind: RunKind::Live, serves_http: true, keeps_register: true, refuses_future: true };
-    /// A log of some other time, shown once.
-    pub const DEMO: Self =
-        Self { run_kind: RunKind::Demo, serves_http: false, keeps_register: false, refuses_future: false };
-}
 
 /// A running daemon.
 pub struct Daemon {
@@ -126,7 +107,13 @@ impl Daemon {
         let mut store = Store::open(&settings::store(config, secrets))?;
         store.limit_quarantine(config.store.quarantine_bytes());
         let sinks = outlets::ready(config, secrets, &[])?;
-        let partitions = Cluster::connect(&connection)?.partitions(&config.kafka.access_topics)?;
+        let (partitions, topics) = match mode.hears_workers {
+            true => (cluster::prepare_topics(config, &connection)?, vec![config.cluster.findings_topic.clone()]),
+            false => {
+                let topics = config.kafka.access_topics.clone();
+                (Cluster::connect(&connection)?.partitions(&topics)?, topics)
+            }
+        };
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -149,10 +136,10 @@ impl Daemon {
         let wakers = outlets.bells();
         let watch = Watch {
             connection,
-            topics: config.kafka.access_topics.clone(),
+            topics,
+            is_shared: false,
             sinks: wakers.clone(),
-            store: handle.clone(),
-            path: config.store.path.clone(),
+            store: Some((handle.clone(), config.store.path.clone())),
             status: Arc::clone(&status),
             health: Arc::clone(&health),
             journal: Arc::clone(&journal),
@@ -195,7 +182,10 @@ impl Daemon {
                 // Also when the engine panics.
                 let _ended = told_end.drop_guard();
                 let health = Arc::clone(&parts.health);
-                let outcome = parts.run(setup, store, &obeyed);
+                let outcome = match mode.hears_workers {
+                    true => cluster::run_register(parts, setup, store, &obeyed),
+                    false => parts.run(setup, store, &obeyed),
+                };
                 if let Err(error) = &outcome {
                     health.fail(format!("{error:#}"));
                     told.failed(&format!("{error:#}"));

@@ -26,6 +26,8 @@ pub(super) struct Records {
     pub(super) evidence: Vec<EvidenceRow>,
     /// Clocks of incidents that the store does not have yet.
     clocks: BTreeMap<String, store::Clocks>,
+    /// When incidents were found, where that was elsewhere and earlier.
+    pub(super) found: BTreeMap<String, Timestamp>,
 }
 
 impl Reporter {
@@ -75,7 +77,8 @@ impl Reporter {
             return Ok(clocks.clone());
         }
         let mut clocks = store.clocks(incident_id)?;
-        clocks.flagged_at.get_or_insert(now);
+        let found = records.found.get(incident_id).copied().unwrap_or(now);
+        clocks.flagged_at.get_or_insert(found.min(now));
         clocks.run_id.get_or_insert_with(|| self.run.run_id.clone());
         records.clocks.insert(incident_id.to_owned(), clocks.clone());
         Ok(clocks)

@@ -3,12 +3,18 @@
 use std::thread;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
+
+use super::status::Status;
 use crate::pipeline::clock;
-use crate::store::StoreError;
+use crate::store::{Commit, CommitReceipt, Store, StoreError};
+use crate::telemetry::{Health, Journal};
 
 /// The wait after the first failure; it doubles each time.
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(15);
+/// The part of the daemon's health that its store is.
+const STORE: &str = "store";
 /// How often a wait looks whether it may go on.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -28,6 +34,47 @@ pub(super) fn persist<T>(
             outcome => return outcome,
         }
     }
+}
+
+/// Who hears of a disk that takes nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Hearers<'h> {
+    pub(super) journal: &'h Journal,
+    pub(super) health: &'h Health,
+    pub(super) status: &'h Status,
+}
+
+/// Tries until the disk takes a commit that holds so many events. Meanwhile nothing is read, so whoever sends waits; the
+/// daemon lives, but is not ready.
+///
+/// # Errors
+/// A store that cannot be written, or the end of the daemon meanwhile.
+pub(super) fn commit(store: &mut Store, commit: &Commit, events: u64, hearers: Hearers<'_>) -> Result<CommitReceipt> {
+    let Hearers { journal, health, status } = hearers;
+    let mut has_waited = false;
+    let written = persist(
+        || store.commit(commit),
+        |error, pause| {
+            has_waited = true;
+            journal.commit_failed(error, clock::now());
+            health.trouble(STORE, error.to_string());
+            sleep(pause, || {
+                health.tick();
+                !status.is_stopping()
+            })
+        },
+    );
+    if has_waited && written.is_ok() {
+        health.works(STORE);
+        journal.commits_again();
+    }
+    written.with_context(|| {
+        format!(
+            "{events} events and {} handoffs are not committed; the positions stand before them, so the next start reads \
+             them again",
+            commit.handoffs.len()
+        )
+    })
 }
 
 /// Sleeps for as long as `goes_on`. Whether the time is over and it still does.

@@ -18,7 +18,7 @@ use super::clerk::Terms;
 use super::life::{Next, Setup};
 use super::outlets::{self, Ready};
 use super::worker::Command;
-use super::{Daemon, Mode, settings};
+use super::{Daemon, Mode, cluster, settings};
 use crate::config::{Config, KafkaSettings, Secrets, SourceSettings, StoreSettings};
 use crate::decode::crosswalk::Crosswalk;
 use crate::engine::Engine;
@@ -136,6 +136,9 @@ async fn hand_over(setup: Setup, rebuilds: bool, commands: &Sender<Command>) -> 
 
 /// Reads the configuration and readies all of it that can fail. Nothing of the daemon is touched.
 fn prepare(read: &Read, standing: &Standing) -> Result<(Setup, bool, Changes), Vec<String>> {
+    if standing.mode.hears_workers {
+        return Err(vec![cluster::NO_RELOAD.to_owned()]);
+    }
     let (config, secrets) = read()?;
     let fixed = fixed(standing, &config, &secrets);
     if !fixed.is_empty() {

@@ -79,6 +79,7 @@ pub fn publishing(config: &Config, secrets: &Secrets) -> Publishing {
             || key.starts_with("queued.")
             || key.starts_with("max.poll.")
             || key.starts_with("partition.assignment.")
+            || key.starts_with("group.")
             || key == "check.crcs"
     };
     let plain = secrets.kafka_properties.iter().filter(|(key, _)| !is_consumers(key));

@@ -210,7 +210,7 @@ fn strangers_in(batch: &RecordBatch, stored: &BTreeMap<&TopicPartition, &Positio
     stored.values().copied().filter(is_another).map(|read| read.partition.clone()).collect()
 }
 
-fn anew(partition: &TopicPartition) -> String {
+pub(super) fn anew(partition: &TopicPartition) -> String {
     format!(
         "{partition} is not the context topic that was read before: it was deleted and created anew. What it holds now is \
          known from now on, and every incident is decided again by it"

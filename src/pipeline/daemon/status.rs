@@ -97,6 +97,13 @@ impl Status {
         self.state().read.extend(read);
     }
 
+    /// A partition is read elsewhere from now on.
+    pub(super) fn forget(&self, partition: &TopicPartition) {
+        let mut state = self.state();
+        state.read.remove(partition);
+        state.committed.remove(partition);
+    }
+
     pub(super) fn has_committed(&self, positions: &[Position]) {
         let committed = positions.iter().map(|position| (position.partition.clone(), position.clone()));
         self.state().committed.extend(committed);

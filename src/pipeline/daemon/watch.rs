@@ -25,10 +25,11 @@ const SELDOM: u32 = 30;
 pub(super) struct Watch {
     pub(super) connection: Connection,
     pub(super) topics: Vec<String>,
+    /// Other daemons read some partitions of them, and tell of those.
+    pub(super) is_shared: bool,
     pub(super) sinks: Bells,
-    pub(super) store: StoreHandle,
-    /// The store's file.
-    pub(super) path: PathBuf,
+    /// The store and its file, where one is kept.
+    pub(super) store: Option<(StoreHandle, PathBuf)>,
     pub(super) status: Arc<Status>,
     pub(super) health: Arc<Health>,
     pub(super) journal: Arc<Journal>,
@@ -81,13 +82,14 @@ impl Watch {
             metrics.watermark(watermark, now);
         }
         self.clock(past, now);
-        store::file_sizes(&self.path).iter().for_each(|(file, bytes)| metrics.store_bytes(file, *bytes));
-        if let Some(disk) = store::disk_of(&self.path) {
+        let Some((store, path)) = &self.store else { return };
+        store::file_sizes(path).iter().for_each(|(file, bytes)| metrics.store_bytes(file, *bytes));
+        if let Some(disk) = store::disk_of(path) {
             metrics.disk(DiskState { free: disk.free, size: disk.size });
         }
         let is_seldom = past.turn.is_multiple_of(SELDOM);
         past.turn = past.turn.wrapping_add(1);
-        if self.outbox(now).and_then(|()| if is_seldom { self.quarantine() } else { Ok(()) }).is_err() {
+        if self.outbox(store, now).and_then(|()| if is_seldom { self.quarantine(store) } else { Ok(()) }).is_err() {
             metrics.figures_failed();
         }
     }
@@ -101,8 +103,8 @@ impl Watch {
         past.setbacks = setbacks;
     }
 
-    fn outbox(&self, now: Timestamp) -> Result<(), StoreError> {
-        let depths = self.store.outbox_depths()?;
+    fn outbox(&self, store: &StoreHandle, now: Timestamp) -> Result<(), StoreError> {
+        let depths = store.outbox_depths()?;
         for sink in &self.sinks.sinks() {
             let depth = depths.iter().find(|depth| depth.sink == *sink);
             let count = |of: fn(&store::OutboxDepth) -> u32| depth.map_or(0, |depth| u64::from(of(depth)));
@@ -113,8 +115,8 @@ impl Watch {
         Ok(())
     }
 
-    fn quarantine(&self) -> Result<(), StoreError> {
-        let counts: BTreeMap<String, u64> = self.store.quarantine_counts()?.into_iter().collect();
+    fn quarantine(&self, store: &StoreHandle) -> Result<(), StoreError> {
+        let counts: BTreeMap<String, u64> = store.quarantine_counts()?.into_iter().collect();
         for reason in RejectCode::ALL {
             self.journal.metrics().quarantined(reason, counts.get(reason.name()).copied().unwrap_or(0));
         }
@@ -125,7 +127,7 @@ impl Watch {
         let Ok(ends) = cluster.end_offsets(&self.topics) else { return };
         let read = self.status.committed_positions().into_iter().map(|at| (at.partition, at.offset));
         let read: BTreeMap<_, _> = read.collect();
-        for end in ends {
+        for end in ends.into_iter().filter(|end| !self.is_shared || read.contains_key(&end.partition)) {
             let lag = end.offset - read.get(&end.partition).copied().unwrap_or(0);
             let lag = u64::try_from(lag).unwrap_or(0);
             self.journal.metrics().lag(&end.partition.topic, end.partition.partition, lag);

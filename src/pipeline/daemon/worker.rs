@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvError, never, select};
 
 use super::cadence::Cadence;
@@ -15,7 +15,7 @@ use super::lanes::{Due, Lanes};
 use super::life::{Next, Setup};
 use super::outcome::{Records, Reporter};
 use super::outlets::Bells;
-use super::patience;
+use super::patience::{self, Hearers};
 use super::quarantine::Quarantine;
 use super::spool::{self, Feed};
 use super::status::{Phase, Status};
@@ -25,14 +25,11 @@ use crate::model::time::{SECOND, Timestamp};
 use crate::pipeline::clock;
 use crate::pipeline::register::evidence;
 use crate::source::kafka::{ContextReader, KafkaEvent, KafkaSource, Position, RecordBatch, TopicPartition};
-use crate::store::{self, Commit, CommitReceipt, StateRow, Store};
+use crate::store::{self, Commit, StateRow, Store};
 use crate::telemetry::{Health, Journal, Stream};
 
 /// The longest wait for something to happen: commits and idle partitions are looked at so often.
 const TURN: Duration = Duration::from_millis(50);
-
-/// The part of the daemon's health that this thread speaks for.
-const STORE: &str = "store";
 
 /// What the engine thread is told from outside.
 pub(super) enum Command {
@@ -371,7 +368,8 @@ impl Worker {
             only_counted: aside.only_counted,
             copies: aside.copies,
         };
-        let receipt = self.write(&commit)?;
+        let hearers = Hearers { journal: &self.journal, health: &self.health, status: &self.status };
+        let receipt = patience::commit(&mut self.store, &commit, self.cadence.events(), hearers)?;
         self.journal.set_aside(receipt.quarantined as u64, receipt.only_counted, receipt.cleared as u64, clock::now());
         if receipt.handoffs > 0 {
             self.bell.iter().for_each(Bell::ring);
@@ -390,40 +388,9 @@ impl Worker {
         self.journal.committed(events, (ended - started) as f64 / 1e6, clock::now());
         Ok(())
     }
-
-    /// Tries until the disk takes it. Meanwhile nothing is read, so whoever sends waits; the daemon lives, but is not
-    /// ready.
-    fn write(&mut self, commit: &Commit) -> Result<CommitReceipt> {
-        let Self { store, journal, health, status, cadence, .. } = self;
-        let mut has_waited = false;
-        let written = patience::persist(
-            || store.commit(commit),
-            |error, pause| {
-                has_waited = true;
-                journal.commit_failed(error, clock::now());
-                health.trouble(STORE, error.to_string());
-                patience::sleep(pause, || {
-                    health.tick();
-                    !status.is_stopping()
-                })
-            },
-        );
-        if has_waited && written.is_ok() {
-            health.works(STORE);
-            journal.commits_again();
-        }
-        written.with_context(|| {
-            format!(
-                "{} events and {} handoffs are not committed; the positions stand before them, so the next start reads \
-                 them again",
-                cadence.events(),
-                commit.handoffs.len()
-            )
-        })
-    }
 }
 
-fn stored(position: &Position, newest: Timestamp) -> store::Position {
+pub(super) fn stored(position: &Position, newest: Timestamp) -> store::Position {
     let Position { partition, offset, last } = position;
     store::Position {
         topic: partition.topic.to_string(),
@@ -435,7 +402,7 @@ fn stored(position: &Position, newest: Timestamp) -> store::Position {
 }
 
 /// What a gap in a partition means.
-fn lost(partition: &TopicPartition, from: i64, to: i64) -> String {
+pub(super) fn lost(partition: &TopicPartition, from: i64, to: i64) -> String {
     if to < from {
         format!(
             "{partition} is not the one that was read up to offset {from}: its topic was deleted and created anew, or its \

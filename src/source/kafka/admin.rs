@@ -35,6 +35,8 @@ pub struct NewTopic {
     pub replicas: i32,
     /// Keep the newest record of each key for ever instead of every record for a while.
     pub compacted: bool,
+    /// How long records are kept, in milliseconds; none = as the cluster's default says.
+    pub retention_ms: Option<i64>,
 }
 
 /// Asks a Kafka cluster about its topics.
@@ -146,7 +148,9 @@ impl Cluster {
         let brokers = &self.connection.brokers;
         let admin: AdminClient<DefaultClientContext> =
             self.connection.client_config().create().map_err(|error| KafkaError::starting(brokers, error))?;
-        let wanted: Vec<ClientTopic<'_>> = topics.iter().map(client_topic).collect();
+        let retentions: Vec<String> = topics.iter().map(|topic| topic.retention_ms.unwrap_or(-1).to_string()).collect();
+        let wanted: Vec<ClientTopic<'_>> =
+            topics.iter().zip(&retentions).map(|(topic, retention)| client_topic(topic, retention)).collect();
         let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
         let results = admin.create_topics(&wanted, &options).await.map_err(|error| self.unreachable(&error))?;
         for result in results {
@@ -172,7 +176,8 @@ fn info(topic: &MetadataTopic) -> TopicInfo {
     TopicInfo { name: topic.name().to_owned(), partitions: topic.partitions().len() as i32 }
 }
 
-fn client_topic(topic: &NewTopic) -> ClientTopic<'_> {
+fn client_topic<'t>(topic: &'t NewTopic, retention: &'t str) -> ClientTopic<'t> {
     let created = ClientTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replicas));
+    let created = if topic.retention_ms.is_some() { created.set("retention.ms", retention) } else { created };
     if topic.compacted { created.set("cleanup.policy", "compact") } else { created }
 }

@@ -238,6 +238,25 @@ impl ContextReader {
         Ok(Self { running, ends })
     }
 
+    /// Like [`ContextReader::start`], for one partition.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_one(
+        connection: &Connection,
+        partition: &TopicPartition,
+        reading: &Reading,
+        start_at: Option<Position>,
+    ) -> Result<Self, KafkaError> {
+        let topics = [partition.topic.to_string()];
+        let mut ends = Cluster::connect(connection)?.end_offsets(&topics)?;
+        ends.retain(|end| end.partition == *partition);
+        let fixed = Some(vec![partition.clone()]);
+        let running = Running::start(connection, &topics, fixed, reading, Box::new(move |_, _| start_at.clone()))?;
+        Ok(Self { running, ends })
+    }
+
     /// What happens, in order. Never a revocation.
     #[must_use]
     pub fn events(&self) -> &Receiver<KafkaEvent> {

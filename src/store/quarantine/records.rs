@@ -1,6 +1,7 @@
 //! What the quarantine keeps, in the words of its users.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 
@@ -109,6 +110,20 @@ impl Overflow {
         entry.records += 1;
         entry.offsets.1 = record.offset;
         entry.between.1 = record.kept_at;
+    }
+
+    /// Adds records that were counted elsewhere, and later.
+    pub fn join(&mut self, other: OnlyCounted) {
+        let key = (other.topic.clone(), other.partition, other.reason.clone());
+        match self.0.entry(key) {
+            Entry::Vacant(vacant) => drop(vacant.insert(other)),
+            Entry::Occupied(mut occupied) => {
+                let entry = occupied.get_mut();
+                entry.records += other.records;
+                entry.offsets.1 = other.offsets.1;
+                entry.between.1 = other.between.1;
+            }
+        }
     }
 
     /// What was counted, by topic, partition and reason.
