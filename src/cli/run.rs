@@ -73,7 +73,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         Role::Worker => {
             let mut worker = Member::start(&config, &secrets, Mode::LIVE)?;
             supervisor.into_iter().for_each(|supervisor| worker.report_to(supervisor));
-            return worker.run(asked).context("the worker stopped");
+            return worker.run(ear.into_asked()).context("the worker stopped");
         }
         Role::Register => Mode::REGISTER,
         Role::All => Mode::LIVE,
