@@ -69,6 +69,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let keeper = keeper::system();
     let secrets = config.resolve(&args.config.display().to_string(), &keeper)?;
     let supervisor = Supervisor::of(keeper.env).map_err(anyhow::Error::msg)?;
+    supervisor.iter().for_each(Supervisor::starting);
     let mode = match args.role {
         Role::Worker => {
             let mut worker = Member::start(&config, &secrets, Mode::LIVE)?;

@@ -11,6 +11,7 @@ use super::secret::SecretRef;
 use super::section::{Section, parsed};
 use crate::model::span::Span;
 use crate::model::time::Zone;
+use crate::source::kafka::RESERVED_PROPERTIES;
 
 /// The zone of a facility that names none.
 pub(super) const DEFAULT_ZONE: &str = "America/Los_Angeles";
@@ -222,22 +223,24 @@ fn no_topic_twice(section: &Section<'_>, settings: &KafkaSettings) {
     }
 }
 
-/// What chartsentry itself sets: the key of this file that says it, or why none does.
-const RESERVED: [(&str, &str); 6] = [
-    ("bootstrap.servers", "kafka.brokers instead"),
-    ("metadata.broker.list", "kafka.brokers instead"),
-    ("group.id", "kafka.group_id instead"),
-    ("enable.auto.commit", "no such property: positions are kept with the results"),
-    ("enable.auto.offset.store", "no such property: positions are kept with the results"),
-    ("enable.partition.eof", "no such property: chartsentry needs it on"),
-];
+/// What to set instead of a property that chartsentry sets itself; `None` for all others.
+fn instead_of(key: &str) -> Option<&'static str> {
+    match key {
+        "bootstrap.servers" | "metadata.broker.list" => Some("kafka.brokers instead"),
+        "group.id" => Some("kafka.group_id instead"),
+        key if RESERVED_PROPERTIES.contains(&key) => {
+            Some("no such property: positions are kept with the results, and nothing may be skipped")
+        }
+        _ => None,
+    }
+}
 
 fn properties(mut section: Section<'_>) -> BTreeMap<String, Property> {
     let mut properties = BTreeMap::from([("security.protocol".to_owned(), Property::Plain("PLAINTEXT".to_owned()))]);
     let keys: Vec<_> = section.keys().collect();
     for key in keys {
-        if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == key) {
-            section.complain(key, "a property that chartsentry sets itself", *instead);
+        if let Some(instead) = instead_of(key) {
+            section.complain(key, "a property that chartsentry sets itself", instead);
         }
         let is_reference = matches!(section.node(key).map(|node| &node.value),
             Some(Value::Text(text)) if SecretRef::is_meant(text));

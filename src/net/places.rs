@@ -22,6 +22,7 @@ impl Places {
     /// A place for a connection from `peer`; none when all are taken, or too many by that address.
     #[must_use]
     pub fn take(&self, peer: IpAddr) -> Option<Place> {
+        let peer = neighbourhood(peer);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let own = taken.get(&peer).copied().unwrap_or_default();
         if own >= self.of_one || taken.values().sum::<usize>() >= self.all {
@@ -29,6 +30,15 @@ impl Places {
         }
         taken.insert(peer, own + 1);
         Some(Place { places: self.clone(), peer })
+    }
+}
+
+/// What counts as one address: of IPv6 the network, because whoever is in one may take any address of it.
+fn neighbourhood(peer: IpAddr) -> IpAddr {
+    const NETWORK: u128 = !0 << 64;
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & NETWORK).into()),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -51,6 +61,15 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_network_of_ipv6_is_one_address() {
+        let [one, other, third] = ["2001:db8::1", "2001:db8::2", "2001:db8:1::1"].map(|text| text.parse().unwrap());
+        let places = Places::new(3, 1);
+        let _held = places.take(one).unwrap();
+        assert!(places.take(other).is_none());
+        assert!(places.take(third).is_some());
+    }
 
     #[test]
     fn one_address_leaves_room_for_others_and_a_place_that_is_left_is_free_again() {

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::util::IntoOpaque;
 
 use crate::model::token::TokenSource;
 
@@ -108,6 +111,62 @@ impl ClientContext for Context {
             principal_name: token.principal().to_owned(),
             lifetime_ms: token.expires_at().0 / 1_000,
         })
+    }
+}
+
+/// Hears what became of each record that a producer sent.
+pub(super) trait Ear: Send + Sync + 'static {
+    /// Goes along with a record.
+    type Ticket: IntoOpaque;
+
+    fn hear(&self, context: &Context, result: &DeliveryResult<'_>, ticket: Self::Ticket);
+}
+
+/// For producers that learn of failures in another way.
+impl Ear for () {
+    type Ticket = ();
+
+    fn hear(&self, _: &Context, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// What a producer calls back: the context answers librdkafka, the ear hears of records. Clones share both.
+#[derive(Clone, Default)]
+pub(super) struct Listening<E> {
+    pub(super) context: Context,
+    pub(super) ear: E,
+}
+
+impl<E: Default> Listening<E> {
+    pub(super) fn new(publishing: &Publishing) -> Self {
+        Self { context: Context::new(publishing.token.clone()), ear: E::default() }
+    }
+}
+
+impl<E: Ear> ClientContext for Listening<E> {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.context.error(error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.context.stats_raw(statistics);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.context.generate_oauth_token(config)
+    }
+}
+
+impl<E: Ear> ProducerContext for Listening<E> {
+    type DeliveryOpaque = E::Ticket;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: E::Ticket) {
+        self.ear.hear(&self.context, result, ticket);
     }
 }
 

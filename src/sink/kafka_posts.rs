@@ -1,17 +1,15 @@
 //! Records of which the sender learns what became of each: copies of what could not be used, and what is fed again.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::Message;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
-use super::kafka_context::{Context, Publishing, words};
+use super::kafka_context::{Context, Ear, Listening, Publishing, words};
 
 /// Records of this size and more go alone, so that none is refused for its company. In bytes.
 const ALONE: &str = "16384";
@@ -47,46 +45,23 @@ pub enum Landing {
 
 /// Publishes records and collects what became of them.
 pub struct Poster {
-    producer: ThreadedProducer<Landings>,
+    producer: ThreadedProducer<Listening<Landings>>,
     landings: Landings,
 }
 
 /// What became of the records that are not on their way any more, by ticket.
 #[derive(Clone, Default)]
-struct Landings {
-    landed: Arc<Mutex<Vec<(usize, Landing)>>>,
-    context: Context,
-}
+struct Landings(Arc<Mutex<Vec<(usize, Landing)>>>);
 
-impl ClientContext for Landings {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+impl Ear for Landings {
+    type Ticket = usize;
 
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.context.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.context.stats_raw(statistics);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.context.generate_oauth_token(config)
-    }
-}
-
-impl ProducerContext for Landings {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
+    fn hear(&self, _: &Context, result: &DeliveryResult<'_>, ticket: usize) {
         let landing = match result {
             Ok(message) => Landing::At { partition: message.partition(), offset: message.offset() },
             Err((error, _)) => refused(error),
         };
-        self.landed.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, landing));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((ticket, landing));
     }
 }
 
@@ -108,8 +83,9 @@ impl Poster {
         let mut config = publishing.config(&[("linger.ms", "1"), ("queue.buffering.max.kbytes", QUEUE)]);
         // A record that comes twice does no harm here; a refused one must not end the idempotent producer's epoch.
         config.set("enable.idempotence", "false").set("batch.size", ALONE);
-        let landings = Landings { context: Context::new(publishing.token.clone()), ..Landings::default() };
-        let producer = ThreadedProducer::from_config_and_context(&config, landings.clone())
+        let listening = Listening::<Landings>::new(publishing);
+        let landings = listening.ear.clone();
+        let producer = ThreadedProducer::from_config_and_context(&config, listening)
             .map_err(|error| format!("cannot set up publishing to Kafka: {}", words(&error)))?;
         Ok(Self { producer, landings })
     }
@@ -137,7 +113,7 @@ impl Poster {
     /// What became of records since the last call, by ticket.
     #[must_use]
     pub fn landed(&self) -> Vec<(usize, Landing)> {
-        std::mem::take(&mut *self.landings.landed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.landings.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,17 +1,15 @@
 //! Plain records published to any topic: the demo's log.
 
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
-use super::kafka_context::{Context, Publishing, words};
+use super::kafka_context::{Context, Ear, Listening, Publishing, words};
 
 /// How long to wait when librdkafka's queue is full.
 const FULL: Duration = Duration::from_millis(5);
@@ -20,44 +18,21 @@ const TRIES: u32 = 2_000;
 
 /// Publishes records in the background.
 pub struct RecordPublisher {
-    producer: ThreadedProducer<Failures>,
-    failures: Failures,
+    producer: ThreadedProducer<Listening<Failures>>,
+    listening: Listening<Failures>,
 }
 
 /// The first failure since it was last asked for, and how many there were.
 #[derive(Clone, Default)]
-struct Failures {
-    first: Arc<Mutex<Option<(String, u64)>>>,
-    context: Context,
-}
+struct Failures(Arc<Mutex<Option<(String, u64)>>>);
 
-impl ClientContext for Failures {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+impl Ear for Failures {
+    type Ticket = ();
 
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.context.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.context.stats_raw(statistics);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.context.generate_oauth_token(config)
-    }
-}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn hear(&self, context: &Context, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| (self.context.explain(error), 0)).1 += 1;
+            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| (context.explain(error), 0)).1 += 1;
         }
     }
 }
@@ -69,10 +44,10 @@ impl RecordPublisher {
     /// When librdkafka does not accept the properties.
     pub fn new(publishing: &Publishing) -> Result<Self, String> {
         let config = publishing.config(&[("linger.ms", "5")]);
-        let failures = Failures { context: Context::new(publishing.token.clone()), ..Failures::default() };
-        let producer = ThreadedProducer::from_config_and_context(&config, failures.clone())
+        let listening = Listening::<Failures>::new(publishing);
+        let producer = ThreadedProducer::from_config_and_context(&config, listening.clone())
             .map_err(|error| format!("cannot set up publishing to Kafka: {}", words(&error)))?;
-        Ok(Self { producer, failures })
+        Ok(Self { producer, listening })
     }
 
     /// Hands a record to librdkafka; waits while its queue is full.
@@ -113,11 +88,11 @@ impl RecordPublisher {
     /// What it does not have.
     pub fn flush(&self, patience: Duration) -> Result<(), String> {
         let flushed = self.producer.flush(patience);
-        let failed = self.failures.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failed = self.listening.ear.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (failed, flushed) {
             (Some((error, count)), _) => Err(format!("{count} records were not published: {error}")),
             (None, Err(error)) => {
-                Err(format!("not every record was published in time: {}", self.failures.context.explain(&error)))
+                Err(format!("not every record was published in time: {}", self.listening.context.explain(&error)))
             }
             (None, Ok(())) => Ok(()),
         }

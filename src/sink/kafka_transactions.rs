@@ -3,17 +3,14 @@
 //! Whoever opens a writer under a name ends every other writer of that name: their open transaction is over, and they
 //! write nothing more. So what a topic holds after [`TransactionalWriter::open`] is all that they ever wrote.
 
-use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
-use super::kafka_context::{Context, Publishing};
+use super::kafka_context::{Context, Listening, Publishing};
 
 /// How long one step may take.
 const STEP: Duration = Duration::from_secs(30);
@@ -48,36 +45,8 @@ pub enum WriteError {
 pub struct TransactionalWriter {
     name: String,
     context: Context,
-    producer: ThreadedProducer<Quiet>,
-}
-
-/// What fails to be delivered makes the commit fail.
-struct Quiet(Context);
-
-impl ClientContext for Quiet {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.0.stats_raw(statistics);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.0.generate_oauth_token(config)
-    }
-}
-
-impl ProducerContext for Quiet {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+    /// What fails to be delivered makes the commit fail, so nobody hears of single records.
+    producer: ThreadedProducer<Listening<()>>,
 }
 
 impl TransactionalWriter {
@@ -93,8 +62,9 @@ impl TransactionalWriter {
         config.remove("message.timeout.ms");
         config.remove("delivery.timeout.ms");
         config.set("transactional.id", name);
-        let context = Context::new(publishing.token.clone());
-        let producer = ThreadedProducer::from_config_and_context(&config, Quiet(context.clone()));
+        let listening = Listening::new(publishing);
+        let context = listening.context.clone();
+        let producer = ThreadedProducer::from_config_and_context(&config, listening);
         let producer = producer.map_err(|error| failed(name, &error, &context, None))?;
         let writer = Self { name: name.to_owned(), context, producer };
         writer.step(|producer| producer.init_transactions(STEP))?;
@@ -156,7 +126,10 @@ impl TransactionalWriter {
         failed(&self.name, error, &self.context, Some(&self.producer))
     }
 
-    fn step(&self, step: impl Fn(&ThreadedProducer<Quiet>) -> Result<(), KafkaError>) -> Result<(), WriteError> {
+    fn step(
+        &self,
+        step: impl Fn(&ThreadedProducer<Listening<()>>) -> Result<(), KafkaError>,
+    ) -> Result<(), WriteError> {
         retried(|| step(&self.producer)).map_err(|error| self.failed(&error))
     }
 }
@@ -176,7 +149,12 @@ fn retried(step: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> 
 }
 
 /// What an error means. A client that cannot go on says why aside.
-fn failed(name: &str, error: &KafkaError, context: &Context, producer: Option<&ThreadedProducer<Quiet>>) -> WriteError {
+fn failed(
+    name: &str,
+    error: &KafkaError,
+    context: &Context,
+    producer: Option<&ThreadedProducer<Listening<()>>>,
+) -> WriteError {
     let fatal = producer.and_then(|producer| producer.client().fatal_error());
     let code = match (error, &fatal) {
         (_, Some((code, _))) => Some(*code),

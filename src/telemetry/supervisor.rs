@@ -44,6 +44,12 @@ impl Supervisor {
         Ok(Some(Self { channel, turn }))
     }
 
+    /// Tells that the start has begun: a large store takes its time to open.
+    pub fn starting(&self) {
+        // A supervisor that cannot be reached is told of later.
+        let _ = self.channel.send("EXTEND_TIMEOUT_USEC=3600000000\nSTATUS=opening the store\n");
+    }
+
     /// Tells how the pipeline is, until `stop` ends. It is ready once its start is over. A pipeline that has stalled
     /// is not reported alive any more, so that a watchdog ends it.
     pub async fn report(&self, health: &Health, stop: impl Future<Output = ()>) {

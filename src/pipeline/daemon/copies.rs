@@ -127,6 +127,13 @@ impl Copies {
         std::mem::take(&mut self.late)
     }
 
+    /// The end: waits once more, and counts what did not land.
+    pub(super) fn close(&mut self, journal: &Journal, now: Timestamp) {
+        let mut run = Run { first: self.next_ticket, places: Vec::new(), journal, now };
+        let refused = self.settle(&mut run).len() + std::mem::take(&mut self.on_the_way).len();
+        (0..refused).for_each(|_| run.failed("it did not land before the end"));
+    }
+
     /// Sends a copy that was too large, perhaps only together with others, until it fits.
     fn send_alone(&mut self, ticket: usize, total: usize, draft: &Draft<'_>, run: &mut Run<'_>) {
         let mut room = total.min(self.room);

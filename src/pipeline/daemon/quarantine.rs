@@ -59,6 +59,11 @@ impl Quarantine {
         drafts.into_iter().zip(places).for_each(|(draft, place)| self.keep(draft, place, now));
     }
 
+    /// Counts copies that are still on their way; the store has their records.
+    pub(super) fn close(&mut self, journal: &Journal, now: Timestamp) {
+        self.copies.iter_mut().for_each(|copies| copies.close(journal, now));
+    }
+
     fn keep(&mut self, draft: Draft<'_>, copy: Option<Place>, now: Timestamp) {
         let bytes = draft.bytes();
         let kept = bytes.get(..Reject::KEPT_BYTES).unwrap_or(bytes);

@@ -98,6 +98,7 @@ impl Worker {
             self.advise(&source);
         }
         source.stop_with(context);
+        self.quarantine.close(&self.journal, clock::now());
         let moment = self.moment(true);
         self.figures.measure(&self.engine, &self.journal, moment);
         committed
