@@ -112,7 +112,7 @@ fn a_new_key_opens_the_store_once_the_configuration_names_it() {
     assert!(refused(folder, &words).contains("in use by another chartsentry"));
     drop(held);
     let (_, said) = done(folder, &words);
-    assert!(said.contains("written anew: ") && said.contains("[store] key = "), "{said}");
+    assert!(said.contains("written anew: ") && said.contains("as [store] key what --new-key named"), "{said}");
     assert!(refused(folder, &["info"]).contains("does not open with this key"));
     configure(folder, SECOND);
     done(folder, &["info", "--verify"]);
