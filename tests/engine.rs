@@ -287,13 +287,13 @@ proptest! {
     }
 
     #[test]
-    fn a_log_that_comes_again_after_its_window_is_in_no_pair_twice(world in world()) {
+    fn a_log_that_comes_again_after_its_window_is_in_no_incident_twice(world in world()) {
         let mut engine = engine(&world, 2);
         for _ in 0..2 {
             feed(&mut engine, &world.events);
             engine.advance(end());
         }
-        for incident in engine.incidents().iter().filter(|incident| incident.kind == IncidentKind::Pair) {
+        for incident in engine.incidents() {
             let mut accesses = incident.accesses.clone();
             accesses.sort();
             accesses.dedup();

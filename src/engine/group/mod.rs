@@ -224,8 +224,13 @@ impl Desk {
         let held: BTreeSet<(u32, u32)> =
             news.iter().filter(|(key, _)| self.held.contains_key(key)).map(|(_, part)| part.pair()).collect();
         self.rests = news.iter().filter(|(_, part)| held.contains(&part.pair())).map(|(key, _)| *key).collect();
+        let told: BTreeSet<PartKey> = news.iter().map(|(key, _)| *key).collect();
         let (mut users, mut patients) = (Vec::new(), Vec::new());
         for (key, part) in news {
+            for old in self.told_again(&part, &told) {
+                self.moved.iter_mut().for_each(|moved| moved.extend([old]));
+                self.forget(old, false);
+            }
             users.push(part.user);
             patients.push(part.patient);
             self.moved.iter_mut().for_each(|moved| moved.extend([key]));

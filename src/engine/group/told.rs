@@ -1,8 +1,11 @@
 //! What shards tell the desk.
 
+use std::collections::BTreeSet;
+
 use crate::engine::context::Context;
 use crate::model::incident::IncidentChange;
 
+use super::Desk;
 use super::part::{Part, PartKey};
 
 /// What shards found, in the order of time.
@@ -28,4 +31,17 @@ pub(super) fn sort(told: &mut [Told], context: &Context) {
             _ => std::cmp::Ordering::Equal,
         })
     });
+}
+
+impl Desk {
+    /// Parts of the same pair that hold an access of this one under another key: their shard has forgotten them, and
+    /// the accesses came once more. What is `told` at the same instant says itself what it holds.
+    pub(super) fn told_again(&self, part: &Part, told: &BTreeSet<PartKey>) -> Vec<PartKey> {
+        let repeats = |key: &&PartKey| {
+            let old = self.parts.get(*key).filter(|old| old.user == part.user && !told.contains(*key));
+            old.is_some_and(|old| old.accesses.iter().any(|at| part.accesses.binary_search(at).is_ok()))
+        };
+        let keys = self.patients.get(&part.patient).into_iter().flat_map(|book| &book.parts);
+        keys.filter(repeats).copied().collect()
+    }
 }
